@@ -1,0 +1,486 @@
+// Package engine works off runs: it claims a run under a lease, plans its items,
+// acts on them slice by slice with a recorded intent, commits the outcomes of a
+// slice together with the counts, gives the run back when it must wait, and
+// ends it.
+//
+// It knows no SDK, no Lambda and no Graph; an operation is a small interface.
+// What makes it safe stands in the contracts of package run: every write is
+// fenced by epoch and sequence number, so a worker that was taken for dead can
+// do no harm to the record.
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"sync"
+	"time"
+
+	"tenantatlas/shared/run"
+)
+
+// Operation is what one kind of run does, bound to one run.
+//
+// Its methods may return a *Wait (not now) or a *Fail (the run as a whole
+// cannot go on); any other error is a fault of ours and ends the run as
+// internal.
+type Operation interface {
+	// Plan lists the items, in the order they are to be acted on. It is called
+	// until a plan is stored and must not change anything.
+	Plan(ctx context.Context) ([]run.Item, error)
+	// Act does one item and says what became of it. It may be called from
+	// several goroutines. It must return soon after ctx ends.
+	Act(ctx context.Context, item run.Item) (run.Outcome, error)
+	// Probe looks at an item that an earlier worker may have acted on without
+	// storing the outcome. It returns the outcome that it found, or nil when the
+	// item is safe to act on.
+	Probe(ctx context.Context, item run.Item) (*run.Outcome, error)
+}
+
+// Bind makes the operation for one claimed run, for example by reading the
+// tenant's credential. Its errors are those of an Operation.
+type Bind func(ctx context.Context, r run.Run) (Operation, error)
+
+// Wait asks to continue later. Code is the reason shown meanwhile; After is how
+// long, or 0 when nobody knows: then the engine backs off by itself.
+type Wait struct {
+	Code  string
+	After time.Duration
+	// Failure is what the run ends with if its deadline comes first.
+	Failure run.Failure
+}
+
+func (w *Wait) Error() string { return "must wait: " + w.Code }
+
+// Fail ends the run as a whole.
+type Fail struct{ Failure run.Failure }
+
+func (f *Fail) Error() string { return "run cannot go on: " + f.Failure.Code }
+
+// Limits of the engine. The zero value of a field means its default.
+type Limits struct {
+	Lease       time.Duration // how long a claim lasts without renewal; 60 s
+	SliceTime   time.Duration // no new item is begun in a slice after this; 20 s
+	Budget      time.Duration // the run is given back after this much work; 240 s
+	Reserve     time.Duration // time kept before the context's deadline; 15 s
+	Concurrency int           // items acted on at once; 4
+	// MaxAttempts is how many claims in a row may achieve nothing before the run
+	// ends as stuck; 25.
+	MaxAttempts int
+	BackoffMin  time.Duration // first wait when nobody says how long; 5 s
+	BackoffMax  time.Duration // 60 s
+}
+
+func (l Limits) withDefaults() Limits {
+	def := func(v *time.Duration, d time.Duration) {
+		if *v <= 0 {
+			*v = d
+		}
+	}
+	def(&l.Lease, time.Minute)
+	def(&l.SliceTime, 20*time.Second)
+	def(&l.Budget, 240*time.Second)
+	def(&l.Reserve, 15*time.Second)
+	def(&l.BackoffMin, 5*time.Second)
+	def(&l.BackoffMax, time.Minute)
+	if l.Concurrency <= 0 {
+		l.Concurrency = 4
+	}
+	if l.MaxAttempts <= 0 {
+		l.MaxAttempts = 25
+	}
+	return l
+}
+
+// Engine works off the runs of one operation.
+type Engine struct {
+	Operation run.Operation
+	Runs      run.Runs
+	Tenants   run.Tenants
+	Queue     run.Queue
+	Bind      Bind
+	Now       func() time.Time
+	// Owner names this worker; it must differ between any two that live at the
+	// same time.
+	Owner  func() string
+	Log    *slog.Logger
+	Limits Limits
+}
+
+// Handle works on the run that a message names until it ends or must be given
+// back. A nil error means that the message is done with. An error means that
+// the message should come again.
+func (e *Engine) Handle(ctx context.Context, d run.Dispatch) error {
+	w := &work{Engine: e, limits: e.Limits.withDefaults(), began: e.Now()}
+	w.log = e.Log.With("tenant", d.TenantID, "run", d.RunID)
+
+	r, err := e.Runs.Claim(ctx, d.TenantID, d.RunID, e.Owner(), e.Now(), e.Now().Add(w.limits.Lease))
+	switch {
+	case errors.Is(err, run.ErrNotFound):
+		w.log.WarnContext(ctx, "message names no run")
+		return nil
+	case errors.Is(err, run.ErrRunEnded):
+		return nil // a duplicate or late message
+	case errors.Is(err, run.ErrRunLeased):
+		// Another worker has it, or had it and died. The message comes back after
+		// its visibility time: it is then a duplicate, or the rescue.
+		return fmt.Errorf("claim: %w", err)
+	case err != nil:
+		return fmt.Errorf("claim: %w", err)
+	}
+	w.run = r
+
+	err = w.work(ctx)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, run.ErrFenced), errors.Is(err, run.ErrRunEnded):
+		w.log.WarnContext(ctx, "run was taken over", "error", err)
+		return nil // whoever took over has a message of its own
+	default:
+		return err
+	}
+}
+
+// work is one claim being worked on.
+type work struct {
+	*Engine
+	limits   Limits
+	log      *slog.Logger
+	run      run.Run
+	began    time.Time
+	progress bool // whether this claim committed anything
+}
+
+func (w *work) work(ctx context.Context) error {
+	if refused, err := w.refusal(ctx); err != nil || refused != nil {
+		if err != nil {
+			return err
+		}
+		return w.end(ctx, run.StatusFailed, refused)
+	}
+	op, err := w.Bind(ctx, w.run)
+	if err != nil {
+		return w.verdict(ctx, err)
+	}
+	if !w.run.Planned {
+		items, err := op.Plan(ctx)
+		if err != nil {
+			return w.verdict(ctx, err)
+		}
+		if w.run, err = w.Runs.SavePlan(ctx, w.run.Fence(), items, w.Now()); err != nil {
+			return fmt.Errorf("save plan: %w", err)
+		}
+	}
+	for w.run.Cursor < w.run.Counts.Total {
+		if !w.Now().Before(w.run.DeadlineAt) {
+			return w.end(ctx, run.StatusFailed, &run.Failure{Code: "deadline_exceeded"})
+		}
+		if w.mustYield(ctx) {
+			return w.release(ctx, w.Now(), nil)
+		}
+		if ended, err := w.slice(ctx, op); err != nil {
+			return w.verdict(ctx, err)
+		} else if ended {
+			return nil
+		}
+	}
+	// Only a plan of nothing gets here: the last slice ends the run itself.
+	return w.end(ctx, w.run.Counts.FinalStatus(), nil)
+}
+
+// refusal looks whether the run may be worked on at all.
+func (w *work) refusal(ctx context.Context) (*run.Failure, error) {
+	now := w.Now()
+	if !now.Before(w.run.DeadlineAt) {
+		return &run.Failure{Code: "deadline_exceeded"}, nil
+	}
+	if w.run.Attempts > w.limits.MaxAttempts {
+		return &run.Failure{Code: "stuck", Params: map[string]string{"attempts": fmt.Sprint(w.run.Attempts - 1)}}, nil
+	}
+	t, err := w.Tenants.Tenant(ctx, w.run.TenantID)
+	if err != nil {
+		return nil, fmt.Errorf("read tenant: %w", err)
+	}
+	if t.Disabled {
+		return &run.Failure{Code: "tenant_disabled"}, nil
+	}
+	need := w.run.Operation.Role()
+	m, err := w.Tenants.Member(ctx, w.run.TenantID, w.run.Initiator.UserID)
+	if err != nil && !errors.Is(err, run.ErrNotMember) {
+		return nil, fmt.Errorf("read membership: %w", err)
+	}
+	if err != nil || !m.Role.Includes(need) {
+		return &run.Failure{Code: "permission_revoked", Params: map[string]string{"user": w.run.Initiator.Name, "role": string(need)}}, nil
+	}
+	return nil, nil
+}
+
+func (w *work) mustYield(ctx context.Context) bool {
+	if w.Now().Sub(w.began) >= w.limits.Budget {
+		return true
+	}
+	deadline, ok := ctx.Deadline()
+	return ok && time.Until(deadline) < w.limits.Reserve+w.limits.SliceTime
+}
+
+// slice acts on the next items and commits what became of them. It reports
+// whether that ended the run.
+func (w *work) slice(ctx context.Context, op Operation) (ended bool, err error) {
+	items, err := w.Runs.Plan(ctx, w.run, w.run.Cursor, run.MaxSliceItems)
+	if err != nil {
+		return false, fmt.Errorf("read plan: %w", err)
+	}
+	if len(items) == 0 {
+		return false, fmt.Errorf("plan ends at item %d of %d", w.run.Cursor, w.run.Counts.Total)
+	}
+	// What an earlier worker said it would do and did not report may have been
+	// done: it is probed before it is done again.
+	uncertain := make(map[string]bool, len(w.run.Intent))
+	if w.run.IntentEpoch < w.run.Epoch {
+		for _, key := range w.run.Intent {
+			uncertain[key] = true
+		}
+	}
+	keys := make([]string, len(items))
+	for i, item := range items {
+		keys[i] = item.Key
+	}
+	if w.run, err = w.Runs.BeginSlice(ctx, w.run.Fence(), keys, w.Now(), w.Now().Add(w.limits.Lease)); err != nil {
+		return false, fmt.Errorf("begin slice: %w", err)
+	}
+
+	outcomes, verdict := w.act(ctx, op, items, uncertain)
+	if len(outcomes) > 0 {
+		if ended, err = w.commit(ctx, outcomes); err != nil || ended {
+			return ended, err
+		}
+	}
+	return false, verdict
+}
+
+// act runs the items, several at a time, while the lease is kept alive. It
+// returns the outcomes of the longest run of items from the start that all have
+// one, and the first error that stopped the rest.
+func (w *work) act(ctx context.Context, op Operation, items []run.Item, uncertain map[string]bool) ([]run.Outcome, error) {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var heart sync.WaitGroup
+	heart.Go(func() { w.keepLease(ctx, stop) })
+
+	outcomes := make([]*run.Outcome, len(items))
+	errs := make([]error, len(items))
+	began := w.Now()
+	slots := make(chan struct{}, w.limits.Concurrency)
+	var acts sync.WaitGroup
+	for i, item := range items {
+		slots <- struct{}{}
+		if ctx.Err() != nil || (i > 0 && w.Now().Sub(began) >= w.limits.SliceTime) {
+			<-slots
+			break
+		}
+		acts.Go(func() {
+			defer func() { <-slots }()
+			o, err := w.actOne(ctx, op, item, uncertain[item.Key])
+			if err != nil {
+				errs[i] = err
+				stop(err) // the others would meet the same wall
+				return
+			}
+			outcomes[i] = &o
+		})
+	}
+	acts.Wait()
+	cause := context.Cause(ctx)
+	stop(nil)
+	heart.Wait()
+
+	var done []run.Outcome
+	for _, o := range outcomes {
+		if o == nil {
+			break
+		}
+		done = append(done, *o)
+	}
+	// A verdict of an item says more than the cancellation it brought to others.
+	for _, err := range errs {
+		var wait *Wait
+		var fail *Fail
+		if errors.As(err, &fail) || errors.As(err, &wait) {
+			return done, err
+		}
+	}
+	return done, cause
+}
+
+func (w *work) actOne(ctx context.Context, op Operation, item run.Item, uncertain bool) (o run.Outcome, err error) {
+	defer func() {
+		// A fault in one item's code must not take the worker, and so the others,
+		// with it.
+		if p := recover(); p != nil {
+			w.log.ErrorContext(ctx, "operation panicked", "item", item.Key, "panic", fmt.Sprint(p))
+			o, err = run.Outcome{Status: run.OutcomeFailed, Code: "internal"}, nil
+		}
+		if err == nil {
+			o.Item, o.At = item, w.Now().UTC()
+			if o.Attempts == 0 {
+				o.Attempts = 1
+			}
+		}
+	}()
+	if uncertain {
+		found, err := op.Probe(ctx, item)
+		if err != nil {
+			return run.Outcome{}, err
+		}
+		if found != nil {
+			return *found, nil
+		}
+	}
+	return op.Act(ctx, item)
+}
+
+// keepLease renews the lease until ctx ends, and stops the work when it is
+// lost: another worker has the run then.
+func (w *work) keepLease(ctx context.Context, stop context.CancelCauseFunc) {
+	tick := time.NewTicker(w.limits.Lease / 3)
+	defer tick.Stop()
+	fence, keys := w.run.Fence(), w.run.Intent
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			_, err := w.Runs.BeginSlice(ctx, fence, keys, w.Now(), w.Now().Add(w.limits.Lease))
+			if errors.Is(err, run.ErrFenced) || errors.Is(err, run.ErrRunEnded) {
+				stop(err)
+				return
+			}
+			if err != nil && ctx.Err() == nil {
+				w.log.WarnContext(ctx, "lease could not be renewed", "error", err)
+			}
+		}
+	}
+}
+
+// commit stores outcomes and, with the last of them, ends the run.
+func (w *work) commit(ctx context.Context, outcomes []run.Outcome) (ended bool, err error) {
+	now := w.Now().UTC()
+	c := run.SliceCommit{Outcomes: outcomes, At: now, LeaseUntil: now.Add(w.limits.Lease)}
+	counts, totals := w.run.Counts, w.run.Totals
+	for _, o := range outcomes {
+		counts = counts.Add(o.Status)
+		totals = run.AddTotals(totals, o.Numbers)
+	}
+	if w.run.Cursor+len(outcomes) >= w.run.Counts.Total {
+		status := counts.FinalStatus()
+		if status == run.StatusFailed && totals[run.NumberKept] > 0 {
+			status = run.StatusPartial
+		}
+		var failure *run.Failure
+		if status == run.StatusFailed {
+			failure = summary(counts, outcomes)
+		}
+		c.End = &run.RunEnd{Status: status, Failure: failure, At: now, Audit: w.run.EndAudit(status, failure, now)}
+	}
+	// What was done must be recorded even when the caller is being stopped.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.limits.Reserve)
+	defer cancel()
+	r, err := w.Runs.CommitSlice(ctx, w.run.Fence(), c)
+	if err != nil {
+		return false, fmt.Errorf("commit slice: %w", err)
+	}
+	w.run, w.progress = r, true
+	if c.End != nil {
+		w.log.InfoContext(ctx, "run ended", "status", c.End.Status, "total", counts.Total, "failed", counts.Failed)
+	}
+	return c.End != nil, nil
+}
+
+// summary is why a run failed as a whole: the reason of its only item, or that
+// all of them failed.
+func summary(c run.Counts, last []run.Outcome) *run.Failure {
+	if c.Total == 1 && len(last) == 1 {
+		if last[0].Failure != nil {
+			return last[0].Failure
+		}
+		return &run.Failure{Code: last[0].Code, Params: last[0].Params}
+	}
+	top := last[len(last)-1].Code
+	return &run.Failure{Code: "all_items_failed", Params: map[string]string{"topReason": top}}
+}
+
+// verdict turns what stopped the work into what becomes of the run.
+func (w *work) verdict(ctx context.Context, err error) error {
+	var wait *Wait
+	var fail *Fail
+	switch {
+	case errors.As(err, &fail):
+		return w.end(ctx, run.StatusFailed, &fail.Failure)
+	case errors.As(err, &wait):
+		return w.wait(ctx, wait)
+	case errors.Is(err, run.ErrFenced), errors.Is(err, run.ErrRunEnded):
+		return err
+	case ctx.Err() != nil:
+		// We are being stopped; the message comes again and finds the lease gone.
+		return fmt.Errorf("stopped: %w", context.Cause(ctx))
+	}
+	// A fault of ours or of a service we lean on. Most pass; the run says so and
+	// tries again, and ends as internal at its deadline. Should even giving it
+	// back fail, the present message comes again.
+	w.log.ErrorContext(ctx, "work failed", "error", err)
+	return w.wait(ctx, &Wait{Code: "internal", Failure: run.Failure{Code: "internal"}})
+}
+
+// wait gives the run back until the pause is over, or ends it when its
+// deadline comes first.
+func (w *work) wait(ctx context.Context, wait *Wait) error {
+	now := w.Now().UTC()
+	after, known := wait.After, wait.After > 0
+	if !known {
+		// Doubles with every claim that got nowhere.
+		exp := math.Min(float64(max(w.run.Attempts-1, 0)), 16)
+		after = min(time.Duration(float64(w.limits.BackoffMin)*math.Exp2(exp)), w.limits.BackoffMax)
+	}
+	until := now.Add(after)
+	if !until.Before(w.run.DeadlineAt) {
+		return w.end(ctx, run.StatusFailed, &wait.Failure)
+	}
+	shown := &run.Waiting{Code: wait.Code}
+	if known {
+		shown.Until = until
+	}
+	return w.release(ctx, until, shown)
+}
+
+// release gives the run back and sends the message that continues it. When the
+// process dies between the two, nothing is lost but time: the run is unowned
+// and overdue, which is what a sweep looks for; and an error here brings the
+// present message back.
+func (w *work) release(ctx context.Context, notBefore time.Time, shown *run.Waiting) error {
+	r, err := w.Runs.Release(ctx, w.run.Fence(), notBefore, shown, w.progress, w.Now())
+	if err != nil {
+		return fmt.Errorf("release: %w", err)
+	}
+	delay := min(max(notBefore.Sub(w.Now()), 0), run.MaxDispatchDelay)
+	d := run.Dispatch{V: run.DispatchVersion, TenantID: r.TenantID, RunID: r.ID, DispatchSeq: r.DispatchSeq}
+	if err := w.Queue.Send(ctx, r.Operation, d, delay); err != nil {
+		return fmt.Errorf("send continuation: %w", err)
+	}
+	return nil
+}
+
+func (w *work) end(ctx context.Context, status run.Status, f *run.Failure) error {
+	now := w.Now().UTC()
+	if _, err := w.Runs.End(ctx, w.run.Fence(), run.RunEnd{Status: status, Failure: f, At: now, Audit: w.run.EndAudit(status, f, now)}); err != nil {
+		return fmt.Errorf("end run: %w", err)
+	}
+	code := ""
+	if f != nil {
+		code = f.Code
+	}
+	w.log.InfoContext(ctx, "run ended", "status", status, "code", code)
+	return nil
+}

@@ -1,0 +1,552 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"tenantatlas/shared/engine"
+	"tenantatlas/shared/run"
+	"tenantatlas/shared/run/memstore"
+	"tenantatlas/shared/start"
+)
+
+const (
+	tenantID = "ten_01J9Z3T6Q4W8R2N5M7K1P0XYZA"
+	userID   = "user-1"
+)
+
+// bed is a tenant with one member, a starter and an engine over the in-memory
+// store, inside a bubble of fake time.
+type bed struct {
+	t      *testing.T
+	store  *memstore.Store
+	queue  *queue
+	engine *engine.Engine
+	op     *operation
+	owners int
+}
+
+// queue keeps what was sent until a test delivers it.
+type queue struct {
+	mu   sync.Mutex
+	sent []sent
+	err  error
+}
+
+type sent struct {
+	d  run.Dispatch
+	at time.Time
+}
+
+func (q *queue) Send(_ context.Context, _ run.Operation, d run.Dispatch, delay time.Duration) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.err != nil {
+		return q.err
+	}
+	q.sent = append(q.sent, sent{d, time.Now().Add(delay)})
+	return nil
+}
+
+func (q *queue) take() (sent, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.sent) == 0 {
+		return sent{}, false
+	}
+	s := q.sent[0]
+	q.sent = q.sent[1:]
+	return s, true
+}
+
+// operation acts on n items; act, when set, decides.
+type operation struct {
+	n     int
+	plan  func() ([]run.Item, error)
+	act   func(ctx context.Context, item run.Item) (run.Outcome, error)
+	probe func(item run.Item) (*run.Outcome, error)
+
+	mu     sync.Mutex
+	acted  map[string]int
+	probed map[string]int
+}
+
+func (o *operation) Plan(context.Context) ([]run.Item, error) {
+	if o.plan != nil {
+		return o.plan()
+	}
+	items := make([]run.Item, o.n)
+	for i := range items {
+		items[i] = run.Item{Key: fmt.Sprintf("item-%03d", i), Kind: "policy", Name: fmt.Sprint(i)}
+	}
+	return items, nil
+}
+
+func (o *operation) Act(ctx context.Context, item run.Item) (run.Outcome, error) {
+	o.mu.Lock()
+	o.acted[item.Key]++
+	o.mu.Unlock()
+	if o.act != nil {
+		return o.act(ctx, item)
+	}
+	return run.Outcome{Status: run.OutcomeSucceeded, Numbers: map[string]int{"policies": 1}}, nil
+}
+
+func (o *operation) Probe(_ context.Context, item run.Item) (*run.Outcome, error) {
+	o.mu.Lock()
+	o.probed[item.Key]++
+	o.mu.Unlock()
+	if o.probe != nil {
+		return o.probe(item)
+	}
+	return nil, nil
+}
+
+func newBed(t *testing.T, items int) *bed {
+	t.Helper()
+	b := &bed{t: t, store: memstore.New(), queue: &queue{}, op: &operation{n: items, acted: map[string]int{}, probed: map[string]int{}}}
+	now := time.Now()
+	err := b.store.CreateTenant(t.Context(), run.Tenant{ID: tenantID, Name: "Contoso", CreatedAt: now},
+		run.Member{TenantID: tenantID, UserID: userID, Name: "anna", Role: run.RoleOwner}, run.AuditEvent{TenantID: tenantID, At: now, Event: run.AuditTenantCreated})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.engine = &engine.Engine{
+		Operation: run.OpInventorySync, Runs: b.store, Tenants: b.store, Queue: b.queue,
+		Bind: func(context.Context, run.Run) (engine.Operation, error) { return b.op, nil },
+		Now:  time.Now, Log: slog.New(slog.DiscardHandler),
+		Owner: func() string { b.owners++; return fmt.Sprintf("own_%d", b.owners) },
+	}
+	return b
+}
+
+func (b *bed) starter() *start.Starter {
+	return &start.Starter{Runs: b.store, Queue: b.queue, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
+}
+
+func (b *bed) start() run.Run {
+	b.t.Helper()
+	res, err := b.starter().Start(b.t.Context(), start.Request{TenantID: tenantID, Principal: run.Principal{UserID: userID}, Operation: run.OpInventorySync, Deadline: time.Hour})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return res.Run
+}
+
+// drain delivers messages, each at its time, until there are no more.
+func (b *bed) drain() {
+	b.t.Helper()
+	for range 200 {
+		m, ok := b.queue.take()
+		if !ok {
+			return
+		}
+		time.Sleep(time.Until(m.at)) // fake time: returns at once
+		if err := b.engine.Handle(b.t.Context(), m.d); err != nil {
+			b.t.Fatalf("message came back: %v", err)
+		}
+	}
+	b.t.Fatal("the run never ends")
+}
+
+func (b *bed) run(id string) run.Run {
+	b.t.Helper()
+	r, err := b.store.Run(b.t.Context(), tenantID, id)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return r
+}
+
+// check holds what must be true of every run at every time.
+func (b *bed) check(id string) run.Run {
+	b.t.Helper()
+	r := b.run(id)
+	var sum run.Counts
+	seen := map[string]bool{}
+	for cursor := ""; ; {
+		page, err := b.store.Outcomes(b.t.Context(), run.OutcomeQuery{TenantID: tenantID, RunID: id}, run.PageRequest{Limit: 200, Cursor: cursor})
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		for _, o := range page.Items {
+			if seen[o.Item.Key] {
+				b.t.Errorf("item %s has two outcomes", o.Item.Key)
+			}
+			seen[o.Item.Key] = true
+			sum = sum.Add(o.Status)
+		}
+		if cursor = page.Next; cursor == "" {
+			break
+		}
+	}
+	sum.Total = r.Counts.Total
+	if sum != r.Counts {
+		b.t.Errorf("counts %+v, outcomes %+v", r.Counts, sum)
+	}
+	view, err := b.store.StartView(b.t.Context(), run.StartQuery{TenantID: tenantID, UserID: userID, KeyHash: r.KeyHash})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if held := view.Lock.ActiveRunID == id; held == r.Status.Terminal() {
+		b.t.Errorf("run is %s and its lock held: %v", r.Status, held)
+	}
+	return r
+}
+
+func bubble(t *testing.T, f func(t *testing.T)) {
+	t.Helper()
+	synctest.Test(t, f)
+}
+
+func TestRunOfManySlicesSucceeds(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBed(t, 60)
+		id := b.start().ID
+		b.drain()
+		r := b.check(id)
+		if r.Status != run.StatusSucceeded || r.Counts != (run.Counts{Total: 60, Succeeded: 60}) || r.Seq != 3 || r.Totals["policies"] != 60 {
+			t.Errorf("run ended %s, %+v, %d chunks, totals %v", r.Status, r.Counts, r.Seq, r.Totals)
+		}
+		for key, n := range b.op.acted {
+			if n != 1 {
+				t.Errorf("%s was acted on %d times", key, n)
+			}
+		}
+	})
+}
+
+func TestStatusFollowsTheOutcomes(t *testing.T) {
+	for name, tc := range map[string]struct {
+		fail map[string]bool
+		n    int
+		want run.Status
+		code string
+	}{
+		"nothing to do":   {n: 0, want: run.StatusSucceeded},
+		"some fail":       {n: 3, fail: map[string]bool{"item-001": true}, want: run.StatusPartial},
+		"all fail":        {n: 2, fail: map[string]bool{"item-000": true, "item-001": true}, want: run.StatusFailed, code: "all_items_failed"},
+		"only item fails": {n: 1, fail: map[string]bool{"item-000": true}, want: run.StatusFailed, code: "not_found_in_tenant"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				b := newBed(t, tc.n)
+				b.op.act = func(_ context.Context, item run.Item) (run.Outcome, error) {
+					if tc.fail[item.Key] {
+						return run.Outcome{Status: run.OutcomeFailed, Code: "not_found_in_tenant"}, nil
+					}
+					return run.Outcome{Status: run.OutcomeSucceeded}, nil
+				}
+				id := b.start().ID
+				b.drain()
+				r := b.check(id)
+				var code string
+				if r.Failure != nil {
+					code = r.Failure.Code
+				}
+				if r.Status != tc.want || code != tc.code {
+					t.Errorf("ended %s (%s), want %s (%s)", r.Status, code, tc.want, tc.code)
+				}
+			})
+		})
+	}
+}
+
+// What failed and yet left something makes a run partial, also on its own.
+func TestKeptFailureIsPartial(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBed(t, 1)
+		b.op.act = func(context.Context, run.Item) (run.Outcome, error) {
+			return run.Outcome{Status: run.OutcomeFailed, Code: "unreadable_part", Numbers: map[string]int{run.NumberKept: 1}}, nil
+		}
+		id := b.start().ID
+		b.drain()
+		if r := b.check(id); r.Status != run.StatusPartial || r.Failure != nil {
+			t.Errorf("ended %s, failure %v", r.Status, r.Failure)
+		}
+	})
+}
+
+// A duplicate or late message changes nothing.
+func TestDuplicateMessagesChangeNothing(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBed(t, 3)
+		r := b.start()
+		b.drain()
+		before := b.check(r.ID)
+		for range 3 {
+			if err := b.engine.Handle(t.Context(), run.Dispatch{V: 1, TenantID: tenantID, RunID: r.ID, DispatchSeq: 1}); err != nil {
+				t.Errorf("a late message comes back: %v", err)
+			}
+		}
+		if err := b.engine.Handle(t.Context(), run.Dispatch{V: 1, TenantID: tenantID, RunID: "run_unknown"}); err != nil {
+			t.Errorf("a message of no run comes back: %v", err)
+		}
+		if after := b.check(r.ID); after.Epoch != before.Epoch || after.Seq != before.Seq || after.UpdatedAt != before.UpdatedAt {
+			t.Errorf("changed from %+v to %+v", before, after)
+		}
+	})
+}
+
+// While a worker is at it, another must not get in; its message is not lost.
+func TestSecondWorkerWaitsForTheLease(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBed(t, 1)
+		r := b.start()
+		m, _ := b.queue.take()
+		release := make(chan struct{})
+		b.op.act = func(ctx context.Context, _ run.Item) (run.Outcome, error) {
+			<-release
+			return run.Outcome{Status: run.OutcomeSucceeded}, ctx.Err()
+		}
+		done := make(chan error)
+		go func() { done <- b.engine.Handle(t.Context(), m.d) }()
+		synctest.Wait()
+		// Long after the first lease would have ended: it is renewed meanwhile.
+		time.Sleep(10 * time.Minute)
+		if err := b.engine.Handle(t.Context(), m.d); !errors.Is(err, run.ErrRunLeased) {
+			t.Errorf("second worker: %v", err)
+		}
+		close(release)
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if r := b.check(r.ID); r.Status != run.StatusSucceeded || b.op.acted["item-000"] != 1 {
+			t.Errorf("ended %s after %d acts", r.Status, b.op.acted["item-000"])
+		}
+	})
+}
+
+// A worker that dies in the middle leaves a run that a redelivered message
+// finishes; what it may have done is looked at before it is done again.
+func TestRedeliveredMessageFinishesTheRun(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBed(t, 30)
+		r := b.start()
+		m, _ := b.queue.take()
+		errDead := errors.New("process was killed")
+		b.store.Hook = func(method string, done bool) error {
+			if method == "CommitSlice" || method == "Release" {
+				return errDead
+			}
+			return nil
+		}
+		if err := b.engine.Handle(t.Context(), m.d); err == nil {
+			t.Fatal("the message of a dead worker was acknowledged")
+		}
+		b.store.Hook = nil
+		if got := b.check(r.ID); got.Status != run.StatusRunning || got.Counts.Done() != 0 {
+			t.Fatalf("after the death: %s, %+v", got.Status, got.Counts)
+		}
+		b.op.probe = func(item run.Item) (*run.Outcome, error) {
+			if item.Key == "item-007" {
+				return &run.Outcome{Status: run.OutcomeSucceeded, Code: "adopted"}, nil
+			}
+			return nil, nil
+		}
+		time.Sleep(2 * time.Minute) // the lease ends
+		if err := b.engine.Handle(t.Context(), m.d); err != nil {
+			t.Fatal(err)
+		}
+		b.drain()
+		got := b.check(r.ID)
+		if got.Status != run.StatusSucceeded || got.Counts.Succeeded != 30 || got.Epoch != 2 {
+			t.Errorf("ended %s, %+v, epoch %d", got.Status, got.Counts, got.Epoch)
+		}
+		if b.op.acted["item-007"] != 1 || b.op.probed["item-007"] != 1 || b.op.acted["item-008"] != 2 || b.op.probed["item-029"] != 0 {
+			t.Errorf("adopted item acted on %d times, redone one %d, probes of an item never begun %d", b.op.acted["item-007"], b.op.acted["item-008"], b.op.probed["item-029"])
+		}
+	})
+}
+
+// A commit that took effect though its answer was lost is not counted twice.
+func TestLostAnswerOfACommit(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBed(t, 30)
+		r := b.start()
+		m, _ := b.queue.take()
+		lost := true
+		b.store.Hook = func(method string, done bool) error {
+			if method == "CommitSlice" && done && lost {
+				lost = false
+				return errors.New("answer was lost")
+			}
+			return nil
+		}
+		_ = b.engine.Handle(t.Context(), m.d)
+		time.Sleep(2 * time.Minute)
+		if err := b.engine.Handle(t.Context(), m.d); err != nil {
+			t.Fatal(err)
+		}
+		b.drain()
+		if got := b.check(r.ID); got.Status != run.StatusSucceeded || got.Counts.Succeeded != 30 {
+			t.Errorf("ended %s, %+v", got.Status, got.Counts)
+		}
+	})
+}
+
+// When Graph asks for a pause the run says so, waits exactly that long, and
+// keeps what was done.
+func TestWaitGivesTheRunBack(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBed(t, 10)
+		b.engine.Limits.Concurrency = 1
+		throttled := false
+		b.op.act = func(_ context.Context, item run.Item) (run.Outcome, error) {
+			if item.Key == "item-004" && !throttled {
+				throttled = true
+				return run.Outcome{}, &engine.Wait{Code: "graph_throttled", After: 315 * time.Second, Failure: run.Failure{Code: "graph_throttled"}}
+			}
+			return run.Outcome{Status: run.OutcomeSucceeded}, nil
+		}
+		r := b.start()
+		m, _ := b.queue.take()
+		began := time.Now()
+		if err := b.engine.Handle(t.Context(), m.d); err != nil {
+			t.Fatal(err)
+		}
+		got := b.check(r.ID)
+		if got.Status != run.StatusRunning || got.Owner != "" || got.Counts.Done() != 4 || got.Waiting == nil ||
+			got.Waiting.Code != "graph_throttled" || !got.Waiting.Until.Equal(began.Add(315*time.Second)) {
+			t.Fatalf("while waiting: %+v, waiting %+v", got, got.Waiting)
+		}
+		next, ok := b.queue.take()
+		if !ok || !next.at.Equal(began.Add(315*time.Second)) || next.d.DispatchSeq != 2 {
+			t.Fatalf("continuation %+v", next)
+		}
+		time.Sleep(time.Until(next.at))
+		if err := b.engine.Handle(t.Context(), next.d); err != nil {
+			t.Fatal(err)
+		}
+		if got := b.check(r.ID); got.Status != run.StatusSucceeded || b.op.acted["item-000"] != 1 {
+			t.Errorf("ended %s", got.Status)
+		}
+	})
+}
+
+// Graph that stays away ends the run as failed with its reason, by the deadline.
+func TestUnavailableGraphEndsTheRun(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBed(t, 1)
+		b.op.act = func(context.Context, run.Item) (run.Outcome, error) {
+			return run.Outcome{}, &engine.Wait{Code: "graph_unavailable", Failure: run.Failure{Code: "graph_unavailable", HTTPStatus: 503}}
+		}
+		b.engine.Limits.MaxAttempts = 1000
+		r := b.start()
+		b.drain()
+		got := b.check(r.ID)
+		if got.Status != run.StatusFailed || got.Failure == nil || got.Failure.Code != "graph_unavailable" || got.FinishedAt.After(got.DeadlineAt) {
+			t.Errorf("ended %s with %+v at %s, deadline %s", got.Status, got.Failure, got.FinishedAt, got.DeadlineAt)
+		}
+	})
+}
+
+// A run that gets nowhere, claim after claim, ends as stuck.
+func TestStuckRunEnds(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBed(t, 1)
+		b.op.plan = func() ([]run.Item, error) { return nil, errors.New("broken") }
+		r := b.start()
+		b.drain()
+		if got := b.check(r.ID); got.Status != run.StatusFailed || got.Failure.Code != "stuck" {
+			t.Errorf("ended %s with %+v", got.Status, got.Failure)
+		}
+	})
+}
+
+// A fault that concerns the whole run ends it at once.
+func TestFailEndsTheRun(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBed(t, 10)
+		b.op.act = func(_ context.Context, item run.Item) (run.Outcome, error) {
+			return run.Outcome{}, &engine.Fail{Failure: run.Failure{Code: "credential_invalid"}}
+		}
+		r := b.start()
+		b.drain()
+		if got := b.check(r.ID); got.Status != run.StatusFailed || got.Failure.Code != "credential_invalid" || b.op.acted["item-009"] != 0 {
+			t.Errorf("ended %s with %+v, last item acted on %d times", got.Status, got.Failure, b.op.acted["item-009"])
+		}
+	})
+}
+
+// One item's panic is that item's failure.
+func TestPanicOfOneItem(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBed(t, 3)
+		b.op.act = func(_ context.Context, item run.Item) (run.Outcome, error) {
+			if item.Key == "item-001" {
+				panic("index out of range")
+			}
+			return run.Outcome{Status: run.OutcomeSucceeded}, nil
+		}
+		r := b.start()
+		b.drain()
+		if got := b.check(r.ID); got.Status != run.StatusPartial || got.Counts.Failed != 1 {
+			t.Errorf("ended %s, %+v", got.Status, got.Counts)
+		}
+	})
+}
+
+// Rights that were taken away after the start end the run before it acts.
+func TestRevokedPermission(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBed(t, 1)
+		r := b.start()
+		now := time.Now()
+		if _, err := b.store.PutMember(t.Context(), run.Member{TenantID: tenantID, UserID: "other", Role: run.RoleOwner}, 0, run.AuditEvent{TenantID: tenantID, At: now}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.store.PutMember(t.Context(), run.Member{TenantID: tenantID, UserID: userID, Role: run.RoleViewer}, 1, run.AuditEvent{TenantID: tenantID, At: now, Event: "x"}); err != nil {
+			t.Fatal(err)
+		}
+		b.drain()
+		if got := b.check(r.ID); got.Status != run.StatusFailed || got.Failure.Code != "permission_revoked" || len(b.op.acted) != 0 {
+			t.Errorf("ended %s with %+v after %d acts", got.Status, got.Failure, len(b.op.acted))
+		}
+	})
+}
+
+// A worker that was overtaken notices at its next write and changes nothing.
+func TestOvertakenWorkerStops(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBed(t, 1)
+		r := b.start()
+		m, _ := b.queue.take()
+		b.op.act = func(ctx context.Context, _ run.Item) (run.Outcome, error) {
+			// Another worker claims the run while this one is held up.
+			if _, err := b.store.Claim(ctx, tenantID, r.ID, "own_other", time.Now().Add(time.Hour), time.Now().Add(2*time.Hour)); err != nil {
+				t.Error(err)
+			}
+			return run.Outcome{Status: run.OutcomeSucceeded}, nil
+		}
+		if err := b.engine.Handle(t.Context(), m.d); err != nil {
+			t.Errorf("the overtaken worker's message comes back: %v", err)
+		}
+		if got := b.check(r.ID); got.Status != run.StatusRunning || got.Owner != "own_other" || got.Counts.Done() != 0 {
+			t.Errorf("the overtaken worker left %s, owner %s, %+v", got.Status, got.Owner, got.Counts)
+		}
+	})
+}
+
+// A run longer than one invocation is given back in time and goes on.
+func TestLongRunYields(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBed(t, 100)
+		b.op.act = func(ctx context.Context, _ run.Item) (run.Outcome, error) {
+			time.Sleep(30 * time.Second)
+			return run.Outcome{Status: run.OutcomeSucceeded}, nil
+		}
+		r := b.start()
+		b.drain()
+		got := b.check(r.ID)
+		if got.Status != run.StatusSucceeded || got.Epoch < 2 || got.DispatchSeq != int(got.Epoch) {
+			t.Errorf("ended %s, epoch %d, dispatch %d", got.Status, got.Epoch, got.DispatchSeq)
+		}
+	})
+}

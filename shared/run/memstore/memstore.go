@@ -1,0 +1,535 @@
+// Package memstore keeps the contracts of package run in memory, for tests and
+// simulation: one process, nothing survives it. The conformance suite in
+// run/runtest holds it to the same sentences as the DynamoDB store.
+//
+// Hook lets a test fail a call before or after its effect, the two forms every
+// write fault has.
+package memstore
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"tenantatlas/shared/run"
+)
+
+// Store implements run.Tenants, run.Runs, run.Policies and run.Records. Use New.
+type Store struct {
+	// Hook, when set, is called twice for each call: before its effect and, if it
+	// took effect, after it. An error ends the call with that error.
+	Hook func(method string, done bool) error
+
+	mu            sync.Mutex
+	tenants       map[string]run.Tenant
+	members       map[[2]string]run.Member
+	runs          map[[2]string]*run.Run
+	plans         map[[2]string][]run.Item
+	chunks        map[[2]string][]run.Chunk
+	locks         map[[2]string]run.Lock
+	replays       map[[2]string]run.Replay
+	policies      map[[2]string]run.Policy
+	typeSyncs     map[[2]string]run.TypeSync
+	versions      map[[2]string][]run.Version
+	notifications map[run.NotificationKey]run.Notification
+	audit         map[string]run.AuditEvent
+}
+
+var (
+	_ run.Tenants  = (*Store)(nil)
+	_ run.Runs     = (*Store)(nil)
+	_ run.Policies = (*Store)(nil)
+	_ run.Records  = (*Store)(nil)
+)
+
+// New returns an empty store.
+func New() *Store {
+	return &Store{
+		tenants: map[string]run.Tenant{}, members: map[[2]string]run.Member{}, runs: map[[2]string]*run.Run{},
+		plans: map[[2]string][]run.Item{}, chunks: map[[2]string][]run.Chunk{}, locks: map[[2]string]run.Lock{},
+		replays: map[[2]string]run.Replay{}, policies: map[[2]string]run.Policy{}, typeSyncs: map[[2]string]run.TypeSync{},
+		versions: map[[2]string][]run.Version{}, notifications: map[run.NotificationKey]run.Notification{}, audit: map[string]run.AuditEvent{},
+	}
+}
+
+// do runs one call under the lock, with the hook around it.
+func (s *Store) do(ctx context.Context, method string, f func() error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if s.Hook != nil {
+		if err := s.Hook(method, false); err != nil {
+			return err
+		}
+	}
+	s.mu.Lock()
+	err := f()
+	s.mu.Unlock()
+	if err == nil && s.Hook != nil {
+		return s.Hook(method, true)
+	}
+	return err
+}
+
+func copyRun(r *run.Run) run.Run {
+	c := *r
+	c.Input = slices.Clone(r.Input)
+	c.Intent = slices.Clone(r.Intent)
+	c.Totals = maps.Clone(r.Totals)
+	return c
+}
+
+func auditKey(e run.AuditEvent) string {
+	return strings.Join([]string{e.TenantID, e.At.UTC().Format(time.RFC3339Nano), e.RunID, e.Event, e.ActorID, e.Details["member"]}, "#")
+}
+
+// CreateTenant implements run.Tenants.
+func (s *Store) CreateTenant(ctx context.Context, t run.Tenant, owner run.Member, audit run.AuditEvent) error {
+	return s.do(ctx, "CreateTenant", func() error {
+		if _, taken := s.tenants[t.ID]; taken {
+			return run.ErrConflict
+		}
+		t.Rev, t.Owners, owner.Rev = 1, 1, 1
+		s.tenants[t.ID] = t
+		s.members[[2]string{t.ID, owner.UserID}] = owner
+		s.audit[auditKey(audit)] = audit
+		return nil
+	})
+}
+
+// Tenant implements run.Tenants.
+func (s *Store) Tenant(ctx context.Context, tenantID string) (t run.Tenant, err error) {
+	err = s.do(ctx, "Tenant", func() error {
+		var ok bool
+		if t, ok = s.tenants[tenantID]; !ok {
+			return run.ErrNotFound
+		}
+		return nil
+	})
+	return t, err
+}
+
+// UpdateTenant implements run.Tenants.
+func (s *Store) UpdateTenant(ctx context.Context, t run.Tenant, audit run.AuditEvent) (run.Tenant, error) {
+	err := s.do(ctx, "UpdateTenant", func() error {
+		have, ok := s.tenants[t.ID]
+		if !ok {
+			return run.ErrNotFound
+		}
+		if have.Rev != t.Rev {
+			return run.ErrConflict
+		}
+		t.Rev, t.Owners = t.Rev+1, have.Owners
+		s.tenants[t.ID] = t
+		s.audit[auditKey(audit)] = audit
+		return nil
+	})
+	if err != nil {
+		return run.Tenant{}, err
+	}
+	return t, nil
+}
+
+// Member implements run.Tenants.
+func (s *Store) Member(ctx context.Context, tenantID, userID string) (m run.Member, err error) {
+	err = s.do(ctx, "Member", func() error {
+		var ok bool
+		if m, ok = s.members[[2]string{tenantID, userID}]; !ok {
+			return run.ErrNotMember
+		}
+		return nil
+	})
+	return m, err
+}
+
+// PutMember implements run.Tenants.
+func (s *Store) PutMember(ctx context.Context, m run.Member, rev int64, audit run.AuditEvent) (run.Member, error) {
+	err := s.do(ctx, "PutMember", func() error {
+		t, ok := s.tenants[m.TenantID]
+		if !ok {
+			return run.ErrNotFound
+		}
+		key := [2]string{m.TenantID, m.UserID}
+		have := s.members[key]
+		if have.Rev != rev {
+			return run.ErrConflict
+		}
+		owners := t.Owners
+		if have.Role == run.RoleOwner {
+			owners--
+		}
+		if m.Role == run.RoleOwner {
+			owners++
+		}
+		if owners < 1 {
+			return run.ErrLastOwner
+		}
+		t.Owners, m.Rev = owners, rev+1
+		s.tenants[m.TenantID], s.members[key] = t, m
+		s.audit[auditKey(audit)] = audit
+		return nil
+	})
+	if err != nil {
+		return run.Member{}, err
+	}
+	return m, nil
+}
+
+// DeleteMember implements run.Tenants.
+func (s *Store) DeleteMember(ctx context.Context, tenantID, userID string, rev int64, audit run.AuditEvent) error {
+	return s.do(ctx, "DeleteMember", func() error {
+		key := [2]string{tenantID, userID}
+		have, ok := s.members[key]
+		switch {
+		case !ok:
+			return run.ErrNotMember
+		case have.Rev != rev:
+			return run.ErrConflict
+		}
+		t := s.tenants[tenantID]
+		if have.Role == run.RoleOwner {
+			if t.Owners == 1 {
+				return run.ErrLastOwner
+			}
+			t.Owners--
+		}
+		s.tenants[tenantID] = t
+		delete(s.members, key)
+		s.audit[auditKey(audit)] = audit
+		return nil
+	})
+}
+
+// Members implements run.Tenants.
+func (s *Store) Members(ctx context.Context, tenantID string, p run.PageRequest) (run.Page[run.Member], error) {
+	return list(ctx, s, "Members", p, maps.Values(s.members), func(m run.Member) bool { return m.TenantID == tenantID }, func(m run.Member) string { return m.UserID }, false)
+}
+
+// Memberships implements run.Tenants.
+func (s *Store) Memberships(ctx context.Context, userID string, p run.PageRequest) (run.Page[run.Member], error) {
+	return list(ctx, s, "Memberships", p, maps.Values(s.members), func(m run.Member) bool { return m.UserID == userID }, func(m run.Member) string { return m.TenantID }, false)
+}
+
+// list pages through values in the order of their keys.
+func list[T any](ctx context.Context, s *Store, method string, p run.PageRequest, values func(func(T) bool), keep func(T) bool, key func(T) string, newestFirst bool) (run.Page[T], error) {
+	var page run.Page[T]
+	err := s.do(ctx, method, func() error {
+		var all []T
+		for v := range values {
+			if keep(v) {
+				all = append(all, v)
+			}
+		}
+		slices.SortFunc(all, func(a, b T) int {
+			if newestFirst {
+				return cmp.Compare(key(b), key(a))
+			}
+			return cmp.Compare(key(a), key(b))
+		})
+		from := 0
+		if p.Cursor != "" {
+			after, ok := strings.CutPrefix(p.Cursor, "after:")
+			if !ok {
+				return run.ErrBadCursor
+			}
+			for from < len(all) && (key(all[from]) == after || (key(all[from]) < after) != newestFirst) {
+				from++
+			}
+		}
+		limit := p.Limit
+		if limit <= 0 {
+			limit = 50
+		}
+		to := min(from+limit, len(all))
+		page.Items = all[from:to]
+		if to < len(all) {
+			page.Next = "after:" + key(all[to-1])
+		}
+		return nil
+	})
+	return page, err
+}
+
+// StartView implements run.Runs.
+func (s *Store) StartView(ctx context.Context, q run.StartQuery) (v run.StartView, err error) {
+	err = s.do(ctx, "StartView", func() error {
+		if m, ok := s.members[[2]string{q.TenantID, q.UserID}]; ok {
+			v.Member = &m
+		}
+		if t, ok := s.tenants[q.TenantID]; ok {
+			v.Tenant = &t
+		}
+		if l, ok := s.locks[[2]string{q.TenantID, q.KeyHash}]; ok {
+			v.Lock = &l
+		}
+		if r, ok := s.replays[[2]string{q.TenantID, q.IdempotencyKey}]; ok && q.IdempotencyKey != "" {
+			v.Replay = &r
+		}
+		if p, ok := s.policies[[2]string{q.TenantID, q.PolicyID}]; ok {
+			v.Policy = &p
+		}
+		return nil
+	})
+	return v, err
+}
+
+// CreateRun implements run.Runs.
+func (s *Store) CreateRun(ctx context.Context, n run.NewRun) error {
+	return s.do(ctx, "CreateRun", func() error {
+		r := n.Run
+		lockKey, runKey := [2]string{r.TenantID, r.KeyHash}, [2]string{r.TenantID, r.ID}
+		if l := s.locks[lockKey]; l.ActiveRunID == r.ID && s.runs[runKey] != nil {
+			return nil // a repeat of a call whose answer was lost
+		} else if l.ActiveRunID != "" {
+			return &run.LockHeldError{Lock: l}
+		}
+		m, ok := s.members[[2]string{r.TenantID, r.Initiator.UserID}]
+		if !ok || !m.Role.Includes(n.Role) {
+			return run.ErrNotMember
+		}
+		if t, ok := s.tenants[r.TenantID]; !ok || t.Disabled {
+			return run.ErrTenantDisabled
+		}
+		replayKey := [2]string{r.TenantID, n.IdempotencyKey}
+		if n.IdempotencyKey != "" {
+			if have, ok := s.replays[replayKey]; ok && have.ExpiresAt.After(r.CreatedAt) {
+				return run.ErrConflict
+			}
+			s.replays[replayKey] = run.Replay{RunID: r.ID, PayloadHash: r.PayloadHash, ExpiresAt: n.ReplayUntil}
+		}
+		last := s.locks[lockKey].LastRunID
+		s.locks[lockKey] = run.Lock{TenantID: r.TenantID, KeyHash: r.KeyHash, ActiveRunID: r.ID, PayloadHash: r.PayloadHash, LastRunID: last}
+		c := copyRun(&r)
+		s.runs[runKey] = &c
+		s.audit[auditKey(n.Audit)] = n.Audit
+		return nil
+	})
+}
+
+// Run implements run.Runs.
+func (s *Store) Run(ctx context.Context, tenantID, runID string) (r run.Run, err error) {
+	err = s.do(ctx, "Run", func() error {
+		have, ok := s.runs[[2]string{tenantID, runID}]
+		if !ok {
+			return run.ErrNotFound
+		}
+		r = copyRun(have)
+		return nil
+	})
+	return r, err
+}
+
+// Claim implements run.Runs.
+func (s *Store) Claim(ctx context.Context, tenantID, runID, owner string, now, lease time.Time) (r run.Run, err error) {
+	err = s.do(ctx, "Claim", func() error {
+		have, ok := s.runs[[2]string{tenantID, runID}]
+		switch {
+		case !ok:
+			return run.ErrNotFound
+		case have.Status.Terminal():
+			return run.ErrRunEnded
+		case have.Owner == owner:
+			r = copyRun(have)
+			return nil
+		case have.Owner != "" && have.LeaseUntil.After(now):
+			return run.ErrRunLeased
+		}
+		if have.StartedAt == nil {
+			at := now
+			have.StartedAt = &at
+		}
+		have.Status, have.Owner, have.LeaseUntil, have.Waiting, have.NotBefore = run.StatusRunning, owner, lease, nil, time.Time{}
+		have.Epoch++
+		have.Attempts++
+		have.UpdatedAt = now
+		r = copyRun(have)
+		return nil
+	})
+	return r, err
+}
+
+// fenced finds the run that a fence still holds.
+func (s *Store) fenced(f run.Fence) (*run.Run, error) {
+	have, ok := s.runs[[2]string{f.TenantID, f.RunID}]
+	switch {
+	case !ok:
+		return nil, run.ErrNotFound
+	case have.Status.Terminal():
+		return nil, run.ErrRunEnded
+	case have.Epoch != f.Epoch || have.Seq != f.Seq:
+		return nil, run.ErrFenced
+	}
+	return have, nil
+}
+
+func (s *Store) fencedWrite(ctx context.Context, method string, f run.Fence, change func(*run.Run) error) (r run.Run, err error) {
+	err = s.do(ctx, method, func() error {
+		have, err := s.fenced(f)
+		if err != nil {
+			return err
+		}
+		if err := change(have); err != nil {
+			return err
+		}
+		r = copyRun(have)
+		return nil
+	})
+	return r, err
+}
+
+// SavePlan implements run.Runs.
+func (s *Store) SavePlan(ctx context.Context, f run.Fence, items []run.Item, now time.Time) (run.Run, error) {
+	return s.fencedWrite(ctx, "SavePlan", f, func(r *run.Run) error {
+		s.plans[[2]string{f.TenantID, f.RunID}] = slices.Clone(items)
+		r.Planned, r.PlanEpoch, r.Counts.Total, r.UpdatedAt = true, f.Epoch, len(items), now
+		return nil
+	})
+}
+
+// Plan implements run.Runs.
+func (s *Store) Plan(ctx context.Context, r run.Run, from, n int) (items []run.Item, err error) {
+	err = s.do(ctx, "Plan", func() error {
+		all := s.plans[[2]string{r.TenantID, r.ID}]
+		from = min(max(from, 0), len(all))
+		items = slices.Clone(all[from:min(from+n, len(all))])
+		return nil
+	})
+	return items, err
+}
+
+// BeginSlice implements run.Runs.
+func (s *Store) BeginSlice(ctx context.Context, f run.Fence, keys []string, now, lease time.Time) (run.Run, error) {
+	return s.fencedWrite(ctx, "BeginSlice", f, func(r *run.Run) error {
+		r.Intent, r.IntentEpoch, r.LeaseUntil, r.UpdatedAt = slices.Clone(keys), f.Epoch, lease, now
+		return nil
+	})
+}
+
+// CommitSlice implements run.Runs.
+func (s *Store) CommitSlice(ctx context.Context, f run.Fence, c run.SliceCommit) (run.Run, error) {
+	if n := len(c.Outcomes); n < 1 || n > run.MaxSliceItems {
+		return run.Run{}, fmt.Errorf("a slice of %d outcomes", n)
+	}
+	return s.fencedWrite(ctx, "CommitSlice", f, func(r *run.Run) error {
+		key := [2]string{f.TenantID, f.RunID}
+		r.Seq++
+		s.chunks[key] = append(s.chunks[key], run.Chunk{Seq: r.Seq, Epoch: f.Epoch, Outcomes: slices.Clone(c.Outcomes)})
+		for _, o := range c.Outcomes {
+			r.Counts = r.Counts.Add(o.Status)
+			r.Totals = run.AddTotals(r.Totals, o.Numbers)
+		}
+		r.Cursor += len(c.Outcomes)
+		r.Intent, r.Attempts, r.UpdatedAt, r.LeaseUntil = nil, 1, c.At, c.LeaseUntil
+		if c.End != nil {
+			return s.end(r, *c.End)
+		}
+		return nil
+	})
+}
+
+// Release implements run.Runs.
+func (s *Store) Release(ctx context.Context, f run.Fence, notBefore time.Time, w *run.Waiting, progress bool, now time.Time) (run.Run, error) {
+	return s.fencedWrite(ctx, "Release", f, func(r *run.Run) error {
+		r.Owner, r.LeaseUntil, r.NotBefore, r.Waiting, r.UpdatedAt = "", time.Time{}, notBefore, w, now
+		r.DispatchSeq++
+		if progress {
+			r.Attempts = 0
+		}
+		return nil
+	})
+}
+
+// End implements run.Runs.
+func (s *Store) End(ctx context.Context, f run.Fence, e run.RunEnd) (run.Run, error) {
+	return s.fencedWrite(ctx, "End", f, func(r *run.Run) error { return s.end(r, e) })
+}
+
+// end makes a run terminal and frees its lock.
+func (s *Store) end(r *run.Run, e run.RunEnd) error {
+	if !r.Status.CanBecome(e.Status) {
+		return fmt.Errorf("run cannot go from %s to %s", r.Status, e.Status)
+	}
+	lockKey := [2]string{r.TenantID, r.KeyHash}
+	l := s.locks[lockKey]
+	if l.ActiveRunID != r.ID {
+		return errors.New("the lock is not the run's")
+	}
+	l.ActiveRunID, l.LastRunID = "", r.ID
+	s.locks[lockKey] = l
+	at := e.At
+	r.Status, r.Failure, r.FinishedAt, r.UpdatedAt = e.Status, e.Failure, &at, e.At
+	r.Owner, r.LeaseUntil, r.Intent, r.Waiting, r.NotBefore = "", time.Time{}, nil, nil, time.Time{}
+	s.audit[auditKey(e.Audit)] = e.Audit
+	return nil
+}
+
+// ListRuns implements run.Runs.
+func (s *Store) ListRuns(ctx context.Context, q run.RunQuery, p run.PageRequest) (run.Page[run.Run], error) {
+	return s.runPage(ctx, "ListRuns", p, func(r run.Run) bool {
+		return r.TenantID == q.TenantID &&
+			(len(q.Statuses) == 0 || slices.Contains(q.Statuses, r.Status)) &&
+			(len(q.Operations) == 0 || slices.Contains(q.Operations, r.Operation)) &&
+			(q.PolicyID == "" || r.Target.Kind == run.TargetPolicy && r.Target.ID == q.PolicyID) &&
+			(q.InitiatorID == "" || r.Initiator.UserID == q.InitiatorID) &&
+			(q.From.IsZero() || !r.CreatedAt.Before(q.From)) && (q.To.IsZero() || r.CreatedAt.Before(q.To))
+	})
+}
+
+// ActiveRuns implements run.Runs.
+func (s *Store) ActiveRuns(ctx context.Context, userID string, p run.PageRequest) (run.Page[run.Run], error) {
+	return s.runPage(ctx, "ActiveRuns", p, func(r run.Run) bool { return r.Initiator.UserID == userID && !r.Status.Terminal() })
+}
+
+func (s *Store) runPage(ctx context.Context, method string, p run.PageRequest, keep func(run.Run) bool) (run.Page[run.Run], error) {
+	values := func(yield func(run.Run) bool) {
+		for _, r := range s.runs {
+			if !yield(copyRun(r)) {
+				return
+			}
+		}
+	}
+	return list(ctx, s, method, p, values, keep, func(r run.Run) string { return stamp(r.CreatedAt) + r.ID }, true)
+}
+
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000000Z") }
+
+// Outcomes implements run.Runs.
+func (s *Store) Outcomes(ctx context.Context, q run.OutcomeQuery, p run.PageRequest) (page run.Page[run.Outcome], err error) {
+	err = s.do(ctx, "Outcomes", func() error {
+		from := 0
+		if p.Cursor != "" {
+			n, err := strconv.Atoi(strings.TrimPrefix(p.Cursor, "at:"))
+			if err != nil || n < 0 {
+				return run.ErrBadCursor
+			}
+			from = n
+		}
+		limit := p.Limit
+		if limit <= 0 {
+			limit = 50
+		}
+		i := 0
+		for _, c := range s.chunks[[2]string{q.TenantID, q.RunID}] {
+			for _, o := range c.Outcomes {
+				i++
+				if i <= from || len(q.Statuses) > 0 && !slices.Contains(q.Statuses, o.Status) || q.Code != "" && o.Code != q.Code {
+					continue
+				}
+				if len(page.Items) == limit {
+					page.Next = "at:" + strconv.Itoa(i-1)
+					return nil
+				}
+				page.Items = append(page.Items, o)
+			}
+		}
+		return nil
+	})
+	return page, err
+}

@@ -1,0 +1,73 @@
+package run
+
+import "time"
+
+// NotificationKind is the transition a notification tells of.
+type NotificationKind string
+
+// The kinds of notifications. A terminal one carries the run's status.
+const (
+	NotifyQueued  NotificationKind = "queued"
+	NotifyRunning NotificationKind = "running"
+	NotifyEnded   NotificationKind = "ended"
+)
+
+// Notification tells a user of one transition of one run. Its key is made of
+// user, time of the transition, run and kind, so that a replayed stream adds
+// nothing.
+type Notification struct {
+	UserID     string
+	TenantID   string
+	TenantName string
+	RunID      string
+	Kind       NotificationKind
+	At         time.Time // of the transition, not of the writing
+	Operation  Operation
+	Status     Status
+	Target     Target
+	Counts     Counts
+	Totals     map[string]int
+	Failure    *Failure
+	Version    int
+	Code       string // note of a single item, for example "unchanged"
+	StartedAt  *time.Time
+	Read       bool // queued and running are born read; only ends count as unread
+}
+
+// AuditEvent is one thing that happened in a tenant, kept for ever.
+type AuditEvent struct {
+	TenantID  string
+	At        time.Time
+	Event     string // "run.requested", "run.ended", "member.set", …
+	ActorID   string
+	ActorName string
+	RunID     string
+	Operation Operation
+	Target    Target
+	Status    Status
+	Details   map[string]string // names and codes only, never values or secrets
+}
+
+// The audit events.
+const (
+	AuditRunRequested      = "run.requested"
+	AuditRunEnded          = "run.ended"
+	AuditTenantCreated     = "tenant.created"
+	AuditTenantChanged     = "tenant.changed"
+	AuditCredentialChanged = "tenant.credential_changed"
+	AuditMemberSet         = "member.set"
+	AuditMemberRemoved     = "member.removed"
+)
+
+// EndAudit is the audit event of the run's end.
+func (r *Run) EndAudit(status Status, f *Failure, at time.Time) AuditEvent {
+	e := AuditEvent{
+		TenantID: r.TenantID, At: at, Event: AuditRunEnded,
+		ActorID: r.Initiator.UserID, ActorName: r.Initiator.Name,
+		RunID: r.ID, Operation: r.Operation, Target: r.Target, Status: status,
+	}
+	if f != nil {
+		e.Details = map[string]string{"code": f.Code}
+	}
+	return e
+}

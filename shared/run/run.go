@@ -1,0 +1,306 @@
+package run
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Operation is what a run does.
+type Operation string
+
+// The operations.
+const (
+	OpConnectionTest  Operation = "connection.test"
+	OpInventorySync   Operation = "inventory.sync"
+	OpCaptureSnapshot Operation = "policy.capture_snapshot"
+	OpBackupSetCreate Operation = "backup_set.create"
+	OpBackupSetAdd    Operation = "backup_set.add_policies"
+	OpRestorePreview  Operation = "restore.preview"
+	OpRestoreExecute  Operation = "restore.execute"
+	OpRestoreRerun    Operation = "restore.rerun"
+)
+
+// Operations lists all operations.
+func Operations() []Operation {
+	return []Operation{
+		OpConnectionTest, OpInventorySync, OpCaptureSnapshot, OpBackupSetCreate,
+		OpBackupSetAdd, OpRestorePreview, OpRestoreExecute, OpRestoreRerun,
+	}
+}
+
+// Role returns the weakest role that may start the operation. An unknown
+// operation needs an owner.
+func (o Operation) Role() Role {
+	switch o {
+	case OpInventorySync, OpCaptureSnapshot, OpBackupSetCreate, OpBackupSetAdd, OpRestorePreview, OpConnectionTest:
+		return RoleOperator
+	case OpRestoreExecute, OpRestoreRerun:
+		return RoleRestorer
+	}
+	return RoleOwner
+}
+
+// WritesTenant reports whether the operation changes the tenant.
+func (o Operation) WritesTenant() bool { return o == OpRestoreExecute || o == OpRestoreRerun }
+
+// Status is the state of a run.
+type Status string
+
+// The states of a run.
+const (
+	StatusQueued    Status = "queued"
+	StatusRunning   Status = "running"
+	StatusSucceeded Status = "succeeded"
+	StatusPartial   Status = "partial"
+	StatusFailed    Status = "failed"
+	StatusCanceled  Status = "canceled"
+)
+
+// Statuses lists all states in the order of a run's life.
+func Statuses() []Status {
+	return []Status{StatusQueued, StatusRunning, StatusSucceeded, StatusPartial, StatusFailed, StatusCanceled}
+}
+
+// Terminal reports whether a run in this state can no longer change.
+func (s Status) Terminal() bool {
+	return s == StatusSucceeded || s == StatusPartial || s == StatusFailed || s == StatusCanceled
+}
+
+// CanBecome is the one transition function: queued → running → terminal, or
+// straight from queued to failed or canceled.
+func (s Status) CanBecome(next Status) bool {
+	switch s {
+	case StatusQueued:
+		return next == StatusRunning || next == StatusFailed || next == StatusCanceled
+	case StatusRunning:
+		return next.Terminal()
+	}
+	return false
+}
+
+// Counts are the outcomes of a run so far. Succeeded, Failed and Skipped are
+// always the sums of the stored outcomes; Total is the number of planned items
+// and 0 until the plan is stored.
+type Counts struct {
+	Total     int `json:"total"`
+	Succeeded int `json:"succeeded"`
+	Failed    int `json:"failed"`
+	Skipped   int `json:"skipped"`
+}
+
+// Done is the number of items with an outcome.
+func (c Counts) Done() int { return c.Succeeded + c.Failed + c.Skipped }
+
+// Add returns c with one more outcome.
+func (c Counts) Add(o OutcomeStatus) Counts {
+	switch o {
+	case OutcomeSucceeded:
+		c.Succeeded++
+	case OutcomeFailed:
+		c.Failed++
+	case OutcomeSkipped:
+		c.Skipped++
+	}
+	return c
+}
+
+// FinalStatus is the terminal state that finished counts mean: succeeded only
+// if nothing failed, failed if nothing succeeded, partial between. Skipped
+// items do not make a run fail, but items that all were skipped next to a
+// failure do not make it partial either. A run of no items has succeeded.
+func (c Counts) FinalStatus() Status {
+	switch {
+	case c.Failed == 0:
+		return StatusSucceeded
+	case c.Succeeded == 0:
+		return StatusFailed
+	default:
+		return StatusPartial
+	}
+}
+
+// TargetKind says what a run is about.
+type TargetKind string
+
+// The kinds of targets.
+const (
+	TargetTenant    TargetKind = "tenant"
+	TargetPolicy    TargetKind = "policy"
+	TargetBackupSet TargetKind = "backup_set"
+)
+
+// Target is the one thing a run is about, for lists and sentences.
+type Target struct {
+	Kind TargetKind
+	ID   string
+	Name string
+	Type string // policy type, for policies
+}
+
+// Initiator is who or what started a run.
+type Initiator struct {
+	UserID string
+	Name   string
+}
+
+// Failure is the safe description of what went wrong: codes and ids that pass
+// an allow list, and the names a sentence needs. Text from Microsoft, URLs,
+// tokens and setting values never enter it.
+type Failure struct {
+	Code            string            `json:"code"`
+	HTTPStatus      int               `json:"httpStatus,omitempty"`
+	GraphCode       string            `json:"graphCode,omitempty"`
+	GraphRequestID  string            `json:"graphRequestId,omitempty"`
+	ClientRequestID string            `json:"clientRequestId,omitempty"`
+	Params          map[string]string `json:"params,omitempty"`
+}
+
+// Waiting says why a running run pauses. Until is zero when nobody knows.
+type Waiting struct {
+	Code  string
+	Until time.Time
+}
+
+// Run is one started operation.
+type Run struct {
+	ID         string
+	TenantID   string
+	TenantName string // as it was at the start, for notifications and lists
+	Operation  Operation
+	Target     Target
+	Initiator  Initiator
+	// Input is the operation's own arguments, canonical JSON without secrets.
+	Input       json.RawMessage
+	KeyHash     string // of the idempotency key: the lock this run holds
+	PayloadHash string // of what was asked; another payload on the same key conflicts
+
+	Status     Status
+	Waiting    *Waiting // only while running
+	Failure    *Failure // why the run as a whole failed
+	Counts     Counts
+	Totals     map[string]int // sums of the outcomes' Numbers
+	CreatedAt  time.Time
+	StartedAt  *time.Time // first claim
+	FinishedAt *time.Time
+	UpdatedAt  time.Time
+	DeadlineAt time.Time
+
+	// What the engine needs to survive dead workers. Epoch, Seq and
+	// DispatchSeq never decrease.
+	Epoch       int64
+	Owner       string // "" when no worker holds the run
+	LeaseUntil  time.Time
+	Seq         int // committed slices = stored outcome chunks
+	Cursor      int // planned items with an outcome
+	Planned     bool
+	PlanEpoch   int64
+	Intent      []string // keys of the items of the slice in progress
+	IntentEpoch int64    // the epoch that recorded Intent
+	Attempts    int      // claims since the last committed progress
+	DispatchSeq int
+	NotBefore   time.Time
+}
+
+// Fence is what a worker must still be to write: the holder of this epoch, at
+// this sequence number.
+type Fence struct {
+	TenantID string
+	RunID    string
+	Epoch    int64
+	Seq      int
+}
+
+// Fence returns the fence of the run as it stands.
+func (r *Run) Fence() Fence {
+	return Fence{TenantID: r.TenantID, RunID: r.ID, Epoch: r.Epoch, Seq: r.Seq}
+}
+
+// AddTotals returns the sum of two sets of totals.
+func AddTotals(a, b map[string]int) map[string]int {
+	if len(a) == 0 && len(b) == 0 {
+		return nil
+	}
+	sum := maps.Clone(a)
+	if sum == nil {
+		sum = make(map[string]int, len(b))
+	}
+	for _, k := range slices.Sorted(maps.Keys(b)) {
+		sum[k] += b[k]
+	}
+	return sum
+}
+
+// OutcomeStatus is what became of an item.
+type OutcomeStatus string
+
+// The outcomes of an item.
+const (
+	OutcomeSucceeded OutcomeStatus = "succeeded"
+	OutcomeFailed    OutcomeStatus = "failed"
+	OutcomeSkipped   OutcomeStatus = "skipped"
+)
+
+// OutcomeStatuses lists all outcomes.
+func OutcomeStatuses() []OutcomeStatus {
+	return []OutcomeStatus{OutcomeSucceeded, OutcomeFailed, OutcomeSkipped}
+}
+
+// Item is one planned piece of work, keyed by the internal record it acts on.
+type Item struct {
+	Key  string `json:"key"` // policy id, policy type or backup item id
+	Kind string `json:"kind"`
+	Name string `json:"name"`
+	Type string `json:"type,omitempty"` // policy type
+}
+
+// Outcome is what became of one item. Code is a reason code; it is always set
+// for failed and skipped items, and for succeeded ones it is a note.
+type Outcome struct {
+	Item     Item
+	Status   OutcomeStatus
+	Code     string
+	Failure  *Failure          // safe context of a failure
+	Params   map[string]string // names and figures the sentence needs
+	Numbers  map[string]int    // summed into Run.Totals
+	Version  int               // version captured or found equal
+	Attempts int
+	At       time.Time
+}
+
+// Chunk is the outcomes of one committed slice.
+type Chunk struct {
+	Seq      int // 1 for the first slice
+	Epoch    int64
+	Outcomes []Outcome
+}
+
+// MaxSliceItems is the most outcomes one slice may hold.
+const MaxSliceItems = 25
+
+// Lock is the holder of an idempotency key. ActiveRunID is empty when free.
+type Lock struct {
+	TenantID    string
+	KeyHash     string
+	ActiveRunID string
+	PayloadHash string
+	LastRunID   string
+}
+
+// Dispatch is the message that makes a worker look at a run. It is a hint: the
+// worker trusts only what it finds under that key.
+type Dispatch struct {
+	V           int    `json:"v"`
+	TenantID    string `json:"tenant"`
+	RunID       string `json:"run"`
+	DispatchSeq int    `json:"dispatchSeq"`
+}
+
+// DispatchVersion is the version of the message form.
+const DispatchVersion = 1
+
+// NumberKept is the key in Outcome.Numbers of items that failed and yet left
+// something of use, such as an incomplete version: they make a run partial
+// where it would be failed.
+const NumberKept = "kept"

@@ -1,0 +1,313 @@
+package run
+
+import (
+	"context"
+	"time"
+)
+
+// The contracts. An adapter keeps all of them:
+//
+//   - Every read named "strong" sees every write that was acknowledged before.
+//   - Every write is conditional and atomic: it happens whole or not at all.
+//   - An answer that was lost is resolved inside the adapter by a strong read,
+//     so a nil error means done, and a contract error means not done by this
+//     call. Any other error means unknown; the caller may repeat the call with
+//     the same arguments.
+//   - Methods are safe for concurrent use and honour ctx.
+//   - No method reads a clock; times come in.
+//   - Records of one tenant are never reachable with the id of another.
+
+// Page is one page of a list. Next is "" on the last page; it is meaningful
+// only to the same query.
+type Page[T any] struct {
+	Items []T
+	Next  string
+}
+
+// PageRequest asks for a page. Limit is 1 to 200; a page may be shorter than
+// Limit though more follow, when a filter leaves out much.
+type PageRequest struct {
+	Limit  int
+	Cursor string
+}
+
+// Tenants keeps tenants and their members.
+type Tenants interface {
+	// CreateTenant stores a new tenant, its first owner and the audit event in
+	// one transaction. ErrConflict if the id is taken.
+	CreateTenant(ctx context.Context, t Tenant, owner Member, audit AuditEvent) error
+	// Tenant reads one tenant, strong. ErrNotFound.
+	Tenant(ctx context.Context, tenantID string) (Tenant, error)
+	// UpdateTenant replaces the tenant if its Rev is still t.Rev and returns it
+	// with the new Rev; the audit event goes with it. Owners is kept by the
+	// store whatever t says. ErrConflict, ErrNotFound.
+	UpdateTenant(ctx context.Context, t Tenant, audit AuditEvent) (Tenant, error)
+	// Member reads one membership, strong. ErrNotMember.
+	Member(ctx context.Context, tenantID, userID string) (Member, error)
+	// PutMember makes or replaces a membership. rev is the Rev that was read (0:
+	// must not exist). ErrConflict, ErrLastOwner when it would demote the last
+	// owner, ErrNotFound when the tenant does not exist.
+	PutMember(ctx context.Context, m Member, rev int64, audit AuditEvent) (Member, error)
+	// DeleteMember removes a membership. ErrNotMember when there is none,
+	// ErrConflict, ErrLastOwner.
+	DeleteMember(ctx context.Context, tenantID, userID string, rev int64, audit AuditEvent) error
+	// Members lists the members of a tenant by user id.
+	Members(ctx context.Context, tenantID string, p PageRequest) (Page[Member], error)
+	// Memberships lists the memberships of one user over all tenants. It reads
+	// an index, so a membership made within the last second may be missing.
+	Memberships(ctx context.Context, userID string, p PageRequest) (Page[Member], error)
+}
+
+// StartQuery names the records a start has to look at. All of them are read at
+// once, strong.
+type StartQuery struct {
+	TenantID       string
+	UserID         string
+	KeyHash        string
+	IdempotencyKey string // hash of the client's key, "" when none was sent
+	PolicyID       string // "" when the operation is not about one policy
+}
+
+// StartView is what a start sees. Absent records are nil.
+type StartView struct {
+	Member *Member
+	Tenant *Tenant
+	Lock   *Lock
+	Replay *Replay
+	Policy *Policy
+}
+
+// Replay remembers the run that a client's Idempotency-Key started.
+type Replay struct {
+	RunID       string
+	PayloadHash string
+	ExpiresAt   time.Time
+}
+
+// NewRun is everything one start writes.
+type NewRun struct {
+	Run            Run
+	Role           Role // the initiator must still hold a role that includes this
+	Audit          AuditEvent
+	IdempotencyKey string    // "" when none
+	ReplayUntil    time.Time // how long the key is remembered
+}
+
+// RunEnd is the terminal transition of a run.
+type RunEnd struct {
+	Status  Status
+	Failure *Failure
+	At      time.Time
+	Audit   AuditEvent
+}
+
+// SliceCommit is the outcome of one slice.
+type SliceCommit struct {
+	Outcomes   []Outcome // 1 to MaxSliceItems
+	At         time.Time
+	LeaseUntil time.Time
+	End        *RunEnd // set with the last slice: the run ends in the same transaction
+}
+
+// Runs keeps runs, their locks, plans and outcomes.
+//
+// Invariants that hold after every call: at most one non-terminal run per
+// (tenant, key); Lock.ActiveRunID = r if and only if run r is not terminal;
+// terminal runs do not change; Epoch, Seq and DispatchSeq do not decrease;
+// Counts and Totals are the sums of the stored outcomes; the number of chunks
+// is Seq; no write by an epoch older than the run's.
+type Runs interface {
+	// StartView reads what a start needs in one strong round trip.
+	StartView(ctx context.Context, q StartQuery) (StartView, error)
+	// CreateRun makes the run queued and takes its lock in one transaction,
+	// together with the audit event and a check that the initiator still holds
+	// the role and the tenant is not disabled. A *LockHeldError when another run
+	// is active on the key (a repeat of the call that succeeded is no error),
+	// ErrNotMember when the role is gone, ErrTenantDisabled, ErrConflict when the
+	// Idempotency-Key was used by another start meanwhile.
+	CreateRun(ctx context.Context, n NewRun) error
+	// Run reads one run, strong. ErrNotFound.
+	Run(ctx context.Context, tenantID, runID string) (Run, error)
+	// Claim makes owner the holder of the run until lease: status running, epoch
+	// + 1, attempts + 1. ErrNotFound, ErrRunEnded, ErrRunLeased. Calling again
+	// with the same owner after a lost answer returns the claim that was made.
+	Claim(ctx context.Context, tenantID, runID, owner string, now, lease time.Time) (Run, error)
+	// SavePlan stores the planned items and the total, once per epoch. ErrFenced.
+	SavePlan(ctx context.Context, f Fence, items []Item, now time.Time) (Run, error)
+	// Plan reads planned items [from, from+n) of the run's plan.
+	Plan(ctx context.Context, r Run, from, n int) ([]Item, error)
+	// BeginSlice records which items are about to be acted on and renews the
+	// lease. The returned run shows in IntentEpoch the epoch of the caller.
+	// ErrFenced, ErrRunEnded.
+	BeginSlice(ctx context.Context, f Fence, keys []string, now, lease time.Time) (Run, error)
+	// CommitSlice stores the outcomes as the next chunk and moves counts, totals,
+	// cursor and sequence with it, in one transaction; with End it also ends the
+	// run and frees its lock. ErrFenced, ErrRunEnded.
+	CommitSlice(ctx context.Context, f Fence, c SliceCommit) (Run, error)
+	// Release gives the run back, to be continued by a later message: no owner,
+	// DispatchSeq + 1, not before the given time. progress tells whether the
+	// claim achieved anything, which resets Attempts. ErrFenced, ErrRunEnded.
+	Release(ctx context.Context, f Fence, notBefore time.Time, w *Waiting, progress bool, now time.Time) (Run, error)
+	// End makes the run terminal and frees its lock, if the fence still holds.
+	// A run that was never claimed has epoch 0 and sequence 0. ErrFenced,
+	// ErrRunEnded.
+	End(ctx context.Context, f Fence, e RunEnd) (Run, error)
+
+	// ListRuns lists runs of a tenant, newest first.
+	ListRuns(ctx context.Context, q RunQuery, p PageRequest) (Page[Run], error)
+	// ActiveRuns lists the non-terminal runs of one initiator over all tenants,
+	// newest first. Index read: may lag by a second.
+	ActiveRuns(ctx context.Context, userID string, p PageRequest) (Page[Run], error)
+	// Outcomes lists the stored outcomes of a run in the order of the plan.
+	Outcomes(ctx context.Context, q OutcomeQuery, p PageRequest) (Page[Outcome], error)
+}
+
+// RunQuery filters runs of one tenant. Zero fields do not filter.
+type RunQuery struct {
+	TenantID    string
+	Statuses    []Status
+	Operations  []Operation
+	PolicyID    string
+	InitiatorID string
+	From, To    time.Time // of creation; From included, To excluded
+}
+
+// OutcomeQuery filters outcomes of one run.
+type OutcomeQuery struct {
+	TenantID string
+	RunID    string
+	Statuses []OutcomeStatus
+	Code     string
+}
+
+// PolicyQuery filters policies of one tenant.
+type PolicyQuery struct {
+	TenantID string
+	Types    []string
+	Platform string
+	Search   string // substring of the name, case-insensitive
+	Vanished *bool  // nil: both
+}
+
+// NewVersion is a capture to be stored as the policy's next version.
+type NewVersion struct {
+	Version Version // Number is the number to give: Policy.LatestVersion + 1
+	Policy  Policy  // as read; its Rev is the condition. Name and platform are taken over
+}
+
+// Policies keeps the inventory and the versions.
+type Policies interface {
+	// Policy reads one policy, strong. ErrNotFound.
+	Policy(ctx context.Context, tenantID, policyID string) (Policy, error)
+	// ListPolicies lists policies by name. LastSeenAt is filled.
+	ListPolicies(ctx context.Context, q PolicyQuery, p PageRequest) (Page[Policy], error)
+	// AllPolicies reads the whole inventory of a tenant, strong: for a sync.
+	AllPolicies(ctx context.Context, tenantID string) ([]Policy, error)
+	// PutPolicy makes or replaces a policy if its Rev is still p.Rev (0: must
+	// not exist). ErrConflict.
+	PutPolicy(ctx context.Context, p Policy) (Policy, error)
+	// PutTypeSync records a complete listing of a type.
+	PutTypeSync(ctx context.Context, s TypeSync) error
+	// TypeSyncs reads when each type of a tenant was last listed completely.
+	TypeSyncs(ctx context.Context, tenantID string) ([]TypeSync, error)
+	// AddVersion stores the version and makes it the policy's latest in one
+	// transaction. A repeat of a call that succeeded is no error. ErrConflict when
+	// the policy changed since it was read.
+	AddVersion(ctx context.Context, n NewVersion) (Policy, error)
+	// Version reads one version. ErrNotFound.
+	Version(ctx context.Context, tenantID, policyID string, number int) (Version, error)
+	// Versions lists versions, newest first.
+	Versions(ctx context.Context, tenantID, policyID string, p PageRequest) (Page[Version], error)
+	// TouchCaptured records that a capture found the latest version unchanged.
+	// ErrConflict when the latest version is another one.
+	TouchCaptured(ctx context.Context, tenantID, policyID string, version int, at time.Time) error
+}
+
+// Records keeps notifications and the audit trail.
+type Records interface {
+	// PutNotification stores a notification once: a repeat changes nothing, not
+	// even the read mark.
+	PutNotification(ctx context.Context, n Notification) error
+	// Notifications lists a user's notifications over all tenants, newest first.
+	// Index read: may lag by a second.
+	Notifications(ctx context.Context, q NotificationQuery, p PageRequest) (Page[Notification], error)
+	// MarkRead marks one notification read. ErrNotFound.
+	MarkRead(ctx context.Context, key NotificationKey) error
+	// Audit appends an event once.
+	Audit(ctx context.Context, e AuditEvent) error
+	// AuditEvents lists events of a tenant, newest first.
+	AuditEvents(ctx context.Context, q AuditQuery, p PageRequest) (Page[AuditEvent], error)
+}
+
+// NotificationKey names one notification of one user.
+type NotificationKey struct {
+	UserID   string
+	TenantID string
+	At       time.Time
+	RunID    string
+	Kind     NotificationKind
+}
+
+// NotificationQuery filters the notifications of one user.
+type NotificationQuery struct {
+	UserID   string
+	TenantID string // "" for all
+	Unread   bool   // only unread ones
+}
+
+// AuditQuery filters the audit events of one tenant.
+type AuditQuery struct {
+	TenantID string
+	Event    string
+	ActorID  string
+	RunID    string
+	From, To time.Time // From included, To excluded
+	// Now bounds the search when To is zero. A search without From looks back
+	// 24 months.
+	Now time.Time
+}
+
+// Queue hands runs to workers. Delivery is at least once, in any order.
+type Queue interface {
+	// Send asks that a worker of the operation looks at the run after delay (0
+	// to 15 minutes). An error means that it may or may not be delivered.
+	Send(ctx context.Context, op Operation, d Dispatch, delay time.Duration) error
+}
+
+// MaxDispatchDelay is the longest delay a Queue accepts.
+const MaxDispatchDelay = 15 * time.Minute
+
+// Archive keeps payloads, content-addressed, apart per tenant.
+type Archive interface {
+	// Put stores a payload of the tenant and returns its key. Equal content has
+	// an equal key and is stored once. ErrTooLarge.
+	Put(ctx context.Context, tenantID string, payload []byte) (key string, err error)
+	// Get returns the payload and checks that it is what was stored.
+	// ErrNotFound, also for a key of another tenant.
+	Get(ctx context.Context, tenantID, key string) ([]byte, error)
+}
+
+// Credential is how the application signs in to a tenant. It must never be
+// logged or stored in the table; it has no String form on purpose.
+type Credential struct {
+	Kind         CredentialKind
+	ClientSecret string
+	Certificate  []byte // PEM: certificate and private key
+}
+
+// String hides the value from formatting verbs.
+func (Credential) String() string { return "[credential]" }
+
+// GoString hides the value from %#v.
+func (Credential) GoString() string { return "[credential]" }
+
+// MarshalText keeps the value out of JSON and logs.
+func (Credential) MarshalText() ([]byte, error) { return []byte("[credential]"), nil }
+
+// Credentials reads and writes the credential store.
+type Credentials interface {
+	// PutCredential stores the tenant's credential and returns its reference.
+	PutCredential(ctx context.Context, tenantID string, c Credential) (ref string, err error)
+	// Credential reads what a reference names. ErrNotFound.
+	Credential(ctx context.Context, ref string) (Credential, error)
+}
