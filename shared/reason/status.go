@@ -1,0 +1,204 @@
+package reason
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Progress is what a status sentence is made from: a run as it stands, and the
+// time at which it is looked at. Zero values mean "not known".
+type Progress struct {
+	Operation string
+	Status    string // queued, running, succeeded, partial, failed, canceled
+	Code      Code   // why it failed
+	Params    Params // of Code
+	Tenant    string
+	ItemName  string // of the only item, when there is one
+
+	Planned                           bool // the items are known
+	Found                             int  // while not planned: items found so far
+	Total, Succeeded, Failed, Skipped int
+
+	Now, CreatedAt, StartedAt, FinishedAt time.Time
+
+	WaitCode  Code      // why a running run pauses; "" when it does not
+	WaitUntil time.Time // zero when nobody knows
+	Deadline  time.Time
+
+	Canceling  bool
+	Recovering bool // a worker stopped, and the next has not committed yet
+}
+
+// CodeOwnLimit is the reason of a pause that TenantAtlas itself asks for: other
+// runs of the tenant use the shared budget. It is no end reason and so not in
+// the catalogue.
+const CodeOwnLimit Code = "tenant_budget"
+
+// slowStart is how long a run may wait for a worker before the sentence says so.
+const slowStart = 90 * time.Second
+
+func (p Progress) done() int { return p.Succeeded + p.Failed + p.Skipped }
+
+// StatusSentence says in one or two sentences where a run stands. Times are
+// written in UTC; a client that knows the reader's zone writes its own from
+// the same facts.
+func StatusSentence(p Progress) string {
+	switch p.Status {
+	case "queued":
+		if !p.Now.IsZero() && !p.CreatedAt.IsZero() && p.Now.Sub(p.CreatedAt) >= slowStart {
+			return "Starting takes longer than usual; it will be sent again."
+		}
+		return "Waiting to start."
+	case "running":
+		return p.running()
+	case "succeeded", "partial":
+		return p.ended()
+	case "failed":
+		if p.Code != "" {
+			params := p.Params.Clean()
+			if params == nil {
+				params = Params{}
+			}
+			params.Set(FieldOperation, p.Operation)
+			if p.Tenant != "" {
+				params.Set(FieldTenant, p.Tenant)
+			}
+			return Sentence(p.Code, ScopeRun, params)
+		}
+		return p.ended()
+	case "canceled":
+		return fmt.Sprintf("%s canceled. %d of %s were done.", OperationTitle(p.Operation), p.done(), p.count(p.Total))
+	}
+	return unknown(Code(p.Status))
+}
+
+func (p Progress) running() string {
+	w := words(p.Operation)
+	switch {
+	case p.Canceling:
+		return "Stopping after the items in progress."
+	case p.WaitCode != "":
+		return p.waiting()
+	case p.Recovering:
+		return fmt.Sprintf("A worker stopped. The run continues from item %d.", p.done()+1)
+	case !p.Planned:
+		return fmt.Sprintf("Listing %s, %d found so far.", w.noun, p.Found)
+	case p.Total == 1 && p.ItemName != "":
+		return w.verb + ` "` + ClipName(p.ItemName) + `".`
+	}
+	text := fmt.Sprintf("%s %d of %s", w.verb, p.done(), p.count(p.Total))
+	if left := p.left(); left != "" {
+		text += ", " + left
+	}
+	return text + "."
+}
+
+func (p Progress) waiting() string {
+	switch {
+	case p.WaitCode == CodeOwnLimit:
+		tenant := ClipName(p.Tenant)
+		if tenant == "" {
+			tenant = "the tenant"
+		}
+		return "Waiting for other runs of " + tenant + "."
+	case p.WaitUntil.IsZero():
+		text := "Microsoft Graph does not answer. Trying again by itself"
+		if !p.Deadline.IsZero() {
+			text += " until " + p.clock(p.Deadline)
+		}
+		return text + "."
+	}
+	text := "Waiting for Microsoft Graph until " + p.clock(p.WaitUntil) + "."
+	if p.Planned && p.Total > 0 {
+		text += fmt.Sprintf(" %d of %s %s.", p.done(), p.count(p.Total), strings.ToLower(words(p.Operation).past))
+	}
+	return text
+}
+
+// clock writes a time of day, and the date too unless it is today.
+func (p Progress) clock(t time.Time) string {
+	t, now := t.UTC(), p.Now.UTC()
+	if t.Year() == now.Year() && t.YearDay() == now.YearDay() {
+		return t.Format("15:04 UTC")
+	}
+	return t.Format("2006-01-02 15:04 UTC")
+}
+
+// left estimates the remaining time. Under 20 items or a tenth of the run an
+// estimate would be a guess, so there is none.
+func (p Progress) left() string {
+	done := p.done()
+	if done < 20 || done*10 < p.Total || done >= p.Total || p.StartedAt.IsZero() || !p.Now.After(p.StartedAt) {
+		return ""
+	}
+	per := p.Now.Sub(p.StartedAt) / time.Duration(done)
+	remaining := per * time.Duration(p.Total-done)
+	switch minutes := int64((remaining + 30*time.Second) / time.Minute); {
+	case remaining > time.Hour:
+		return "more than an hour left"
+	case minutes < 1:
+		return "less than a minute left"
+	case minutes == 1:
+		return "about 1 minute left"
+	default:
+		return "about " + strconv.FormatInt(minutes, 10) + " minutes left"
+	}
+}
+
+func (p Progress) ended() string {
+	w := words(p.Operation)
+	switch {
+	case p.Total == 0:
+		return "Nothing to do."
+	case p.Total == 1 && p.ItemName != "":
+		return p.endedOne(w)
+	}
+	var b strings.Builder
+	if p.Succeeded == p.Total {
+		fmt.Fprintf(&b, "%s %s", w.past, p.count(p.Total))
+		if !p.StartedAt.IsZero() && !p.FinishedAt.Before(p.StartedAt) {
+			b.WriteString(" in " + formatDuration(p.FinishedAt.Sub(p.StartedAt)))
+		}
+		b.WriteString(".")
+		return b.String()
+	}
+	fmt.Fprintf(&b, "%s %d of %s.", w.past, p.Succeeded, p.count(p.Total))
+	var rest []string
+	if p.Failed > 0 {
+		rest = append(rest, strconv.Itoa(p.Failed)+" failed")
+	}
+	if p.Skipped > 0 {
+		rest = append(rest, strconv.Itoa(p.Skipped)+" skipped")
+	}
+	if len(rest) > 0 {
+		b.WriteString(" " + strings.Join(rest, ", ") + ".")
+	}
+	return b.String()
+}
+
+func (p Progress) endedOne(w operationWords) string {
+	quoted := `"` + ClipName(p.ItemName) + `"`
+	switch {
+	case p.Failed > 0:
+		return w.title + " of " + quoted + " failed."
+	case p.Skipped > 0:
+		return quoted + " was skipped."
+	}
+	text := w.past + " " + quoted
+	if !p.StartedAt.IsZero() && !p.FinishedAt.Before(p.StartedAt) {
+		text += " in " + formatDuration(p.FinishedAt.Sub(p.StartedAt))
+	}
+	return text + "."
+}
+
+// count writes a number of what the operation counts; "0 policies" rather than
+// "no policies", because it stands after "n of".
+func (p Progress) count(n int) string {
+	noun := words(p.Operation).noun
+	if n == 0 {
+		return "0 " + noun
+	}
+	return plural(int64(n), noun)
+}
