@@ -69,6 +69,22 @@ func (s *Sim) DeleteObject(tenantID, collectionName, id string) error {
 	return nil
 }
 
+// HideFromLists makes lists lag behind: the object is missing from them, and
+// still answers by its id (terraform-provider-microsoft365#2518), until it is
+// put again.
+func (s *Sim) HideFromLists(tenantID, collectionName, id string) error {
+	t, c, err := s.find(tenantID, collectionName)
+	if err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.sets[c.path].hide(id) {
+		return fmt.Errorf("there is no object %s in %s: %w", logSafe(id), c.path, fs.ErrNotExist)
+	}
+	return nil
+}
+
 // SetAssignments replaces the assignments of an object.
 func (s *Sim) SetAssignments(tenantID, collectionName, id string, assignments []json.RawMessage) error {
 	t, c, err := s.find(tenantID, collectionName)

@@ -21,7 +21,7 @@ type entity struct {
 // entitySet holds the objects of one collection in the order of creation.
 type entitySet struct {
 	byID    map[string]*entity
-	order   []*entity
+	order   []*entity // what lists show; an object that lags is not among them
 	nextSeq uint64
 }
 
@@ -32,7 +32,11 @@ func (s *entitySet) put(e *entity) {
 	key := strings.ToLower(e.id)
 	if old, ok := s.byID[key]; ok {
 		e.seq = old.seq
-		s.order[s.index(old.seq)] = e
+		if i := s.index(old.seq); i < len(s.order) && s.order[i].seq == old.seq {
+			s.order[i] = e
+		} else {
+			s.order = slices.Insert(s.order, i, e) // it was hidden, and shows again
+		}
 	} else {
 		s.nextSeq++
 		e.seq = s.nextSeq
@@ -48,9 +52,20 @@ func (s *entitySet) delete(id string) bool {
 	if e == nil {
 		return false
 	}
+	s.hide(id)
 	delete(s.byID, strings.ToLower(id))
-	i := s.index(e.seq)
-	s.order = slices.Delete(s.order, i, i+1)
+	return true
+}
+
+// hide takes an object out of lists; it still answers by its id.
+func (s *entitySet) hide(id string) bool {
+	e := s.get(id)
+	if e == nil {
+		return false
+	}
+	if i := s.index(e.seq); i < len(s.order) && s.order[i].seq == e.seq {
+		s.order = slices.Delete(s.order, i, i+1)
+	}
 	return true
 }
 

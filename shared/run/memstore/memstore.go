@@ -533,3 +533,22 @@ func (s *Store) Outcomes(ctx context.Context, q run.OutcomeQuery, p run.PageRequ
 	})
 	return page, err
 }
+
+// Dump writes everything the store holds, for searching it.
+func (s *Store) Dump() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var b strings.Builder
+	for _, r := range s.runs {
+		fmt.Fprintf(&b, "%+v %+v\n", *r, r.Failure)
+	}
+	for _, chunks := range s.chunks {
+		for _, c := range chunks {
+			for _, o := range c.Outcomes {
+				fmt.Fprintf(&b, "%+v %+v\n", o, o.Failure)
+			}
+		}
+	}
+	fmt.Fprintf(&b, "%+v\n%+v\n%+v\n%+v\n%+v\n%+v\n", s.tenants, s.members, s.policies, s.versions, s.notifications, s.audit)
+	return b.String()
+}

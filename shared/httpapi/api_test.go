@@ -1,0 +1,776 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"tenantatlas/shared/httpapi"
+	"tenantatlas/shared/run"
+	"tenantatlas/shared/run/memstore"
+	"tenantatlas/shared/start"
+)
+
+const (
+	own     = "ten_01J9Z3T6Q4W8R2N5M7K1P0XYZA"
+	foreign = "ten_01J9Z3T6Q4W8R2N5M7K1P0XYZB"
+	absent  = "ten_01J9Z3T6Q4W8R2N5M7K1P0XYZC"
+	canary  = "canary-api-4c1d"
+)
+
+var epoch = time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
+
+// bed is the API over in-memory storage with two tenants and a member of each
+// role in the first.
+type bed struct {
+	t       *testing.T
+	store   *memstore.Store
+	archive *memstore.Archive
+	queue   *queue
+	secrets *secrets
+	logs    *lockedBuffer
+	handler http.Handler
+	policy  run.Policy
+	ended   run.Run // a run of the tenant that has ended
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+type queue struct {
+	mu   sync.Mutex
+	sent []run.Dispatch
+	err  error
+}
+
+func (q *queue) Send(_ context.Context, _ run.Operation, d run.Dispatch, _ time.Duration) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.err == nil {
+		q.sent = append(q.sent, d)
+	}
+	return q.err
+}
+
+type secrets struct {
+	mu   sync.Mutex
+	puts int
+}
+
+func (s *secrets) PutCredential(_ context.Context, tenantID string, _ run.Credential) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.puts++
+	return "ref/" + tenantID, nil
+}
+
+func newBed(t *testing.T) *bed {
+	t.Helper()
+	b := &bed{t: t, store: memstore.New(), archive: &memstore.Archive{}, queue: &queue{}, secrets: &secrets{}, logs: &lockedBuffer{}}
+	ctx := t.Context()
+	for _, id := range []string{own, foreign} {
+		tenant := run.Tenant{ID: id, Name: "Tenant " + id[len(id)-1:], Cloud: run.CloudGlobal, CredentialKind: run.CredentialClientSecret, CredentialRef: "ref", GraphTenantID: "11111111-aaaa-4bbb-8ccc-000000000001", ClientID: "22222222-aaaa-4bbb-8ccc-000000000002"}
+		owner := run.Member{TenantID: id, TenantName: tenant.Name, UserID: "owner" + id[len(id)-1:], Role: run.RoleOwner}
+		if err := b.store.CreateTenant(ctx, tenant, owner, run.AuditEvent{TenantID: id, At: epoch, Event: run.AuditTenantCreated}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, role := range run.Roles() {
+		m := run.Member{TenantID: own, TenantName: "Tenant A", UserID: string(role), Name: string(role) + "@contoso.example", Role: role}
+		if _, err := b.store.PutMember(ctx, m, 0, run.AuditEvent{TenantID: own, At: epoch, Event: run.AuditMemberSet, Details: map[string]string{"member": string(role)}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := run.Policy{ID: run.PolicyID(own, "deviceManagement/configurationPolicies", "g1"), TenantID: own, Type: "settings-catalog-policy", GraphID: "g1", Name: "Windows <baseline>", Platform: "windows10", FirstSeenAt: epoch, ChangedAt: epoch, LastChange: run.ChangeNew}
+	p, err := b.store.PutPolicy(ctx, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := b.archive.Put(ctx, own, []byte(`{"object":{"n":9007199254740993,"html":"<b>&"}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := run.Version{TenantID: own, PolicyID: p.ID, Number: 1, PolicyType: p.Type, PolicyName: p.Name, PayloadKey: key, Complete: true, CapturedAt: epoch, RunID: "run_01J9Z3T6Q4W8R2N5M7K1P0XYZA"}
+	if b.policy, err = b.store.AddVersion(ctx, run.NewVersion{Version: v, Policy: p}); err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.NewJSONHandler(b.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	now := func() time.Time { return epoch.Add(time.Hour) }
+	b.handler = httpapi.New(httpapi.Deps{
+		Starter: &start.Starter{Runs: b.store, Queue: b.queue, Now: now, Log: log},
+		Tenants: b.store, Runs: b.store, Policies: b.store, Records: b.store, Archive: b.archive, Credentials: b.secrets,
+		Now: now, Log: log, ConsoleURL: "https://console.example",
+		Deadline: func(run.Operation) time.Duration { return time.Hour },
+		Identify: func(r *http.Request) (run.Principal, error) {
+			switch user := r.Header.Get("X-Test-User"); user {
+			case "":
+				return run.Principal{}, httpapi.ErrUnauthenticated
+			case "expired":
+				return run.Principal{}, httpapi.ErrSessionExpired
+			case "broken":
+				return run.Principal{}, errors.New("identity provider said " + canary)
+			default:
+				return run.Principal{UserID: user, Name: user, PlatformAdmin: user == "platform-admin"}, nil
+			}
+		},
+	})
+	res, err := (&start.Starter{Runs: b.store, Queue: b.queue, Now: func() time.Time { return epoch }, Log: log}).Start(ctx, start.Request{TenantID: own, Principal: run.Principal{UserID: "operator"}, Operation: run.OpCaptureSnapshot, PolicyID: p.ID, Deadline: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.ended = b.finish(res.Run, run.Outcome{Item: run.Item{Key: p.ID, Kind: "policy", Name: p.Name}, Status: run.OutcomeSucceeded, Code: "unchanged", Version: 1, At: epoch})
+	b.queue.sent = nil
+	return b
+}
+
+// finish works a run of one item off.
+func (b *bed) finish(r run.Run, o run.Outcome) run.Run {
+	b.t.Helper()
+	ctx := b.t.Context()
+	at := r.CreatedAt.Add(time.Second)
+	r, err := b.store.Claim(ctx, r.TenantID, r.ID, "own", at, at.Add(time.Minute))
+	if err == nil {
+		r, err = b.store.SavePlan(ctx, r.Fence(), []run.Item{o.Item}, at)
+	}
+	if err == nil {
+		c := run.Counts{Total: 1}.Add(o.Status)
+		end := &run.RunEnd{Status: c.FinalStatus(), At: at, Failure: o.Failure, Audit: r.EndAudit(c.FinalStatus(), nil, at)}
+		r, err = b.store.CommitSlice(ctx, r.Fence(), run.SliceCommit{Outcomes: []run.Outcome{o}, At: at, End: end})
+	}
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return r
+}
+
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func (a answer) code() string {
+	var p struct {
+		Code string `json:"code"`
+	}
+	_ = json.Unmarshal(a.body, &p)
+	return p.Code
+}
+
+func (a answer) into(t *testing.T, v any) {
+	t.Helper()
+	if err := json.Unmarshal(a.body, v); err != nil {
+		t.Fatalf("%v in %s", err, a.body)
+	}
+}
+
+func (b *bed) do(user, method, path, body string, headers ...string) answer {
+	b.t.Helper()
+	var r io.Reader
+	if body != "" {
+		r = strings.NewReader(body)
+	}
+	req := httptest.NewRequestWithContext(b.t.Context(), method, path, r)
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if user != "" {
+		req.Header.Set("X-Test-User", user)
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	rec := httptest.NewRecorder()
+	b.handler.ServeHTTP(rec, req)
+	return answer{rec.Code, rec.Header(), rec.Body.Bytes()}
+}
+
+var update = flag.Bool("update", false, "rewrite docs/openapi.json")
+
+const documentPath = "../../docs/openapi.json"
+
+// The committed document is the one that the code makes.
+func TestDocumentIsCommitted(t *testing.T) {
+	raw, err := httpapi.Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile(documentPath, raw, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	committed, err := os.ReadFile(documentPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(raw, committed) {
+		t.Error("docs/openapi.json is not what the code makes: run make generate")
+	}
+}
+
+// need is the weakest role for each route of a tenant; "" is any signed-in user.
+var need = map[string]run.Role{
+	"GET /v1/me": "", "GET /v1/tenants": "", "GET /v1/runs": "", "GET /v1/notifications": "",
+	"POST /v1/notifications/read-all": "", "POST /v1/notifications/{notification}/read": "",
+	"POST /v1/tenants":                                             "platform",
+	"GET /v1/tenants/{tenant}":                                     run.RoleViewer,
+	"PATCH /v1/tenants/{tenant}":                                   run.RoleOwner,
+	"GET /v1/tenants/{tenant}/members":                             run.RoleViewer,
+	"GET /v1/tenants/{tenant}/members/{user}":                      run.RoleViewer,
+	"PUT /v1/tenants/{tenant}/members/{user}":                      run.RoleOwner,
+	"DELETE /v1/tenants/{tenant}/members/{user}":                   run.RoleOwner,
+	"GET /v1/tenants/{tenant}/policies":                            run.RoleViewer,
+	"GET /v1/tenants/{tenant}/policies/{policy}":                   run.RoleViewer,
+	"GET /v1/tenants/{tenant}/policies/{policy}/versions":          run.RoleViewer,
+	"GET /v1/tenants/{tenant}/policies/{policy}/versions/{number}": run.RoleViewer,
+	"GET /v1/tenants/{tenant}/runs":                                run.RoleViewer,
+	"GET /v1/tenants/{tenant}/runs/{run}":                          run.RoleViewer,
+	"GET /v1/tenants/{tenant}/runs/{run}/items":                    run.RoleViewer,
+	"GET /v1/tenants/{tenant}/audit-events":                        run.RoleViewer,
+	"POST /v1/tenants/{tenant}/connection-tests":                   run.RoleOperator,
+	"POST /v1/tenants/{tenant}/inventory-syncs":                    run.RoleOperator,
+	"POST /v1/tenants/{tenant}/policies/{policy}/snapshots":        run.RoleOperator,
+}
+
+const newTenant = `{"name":"New","graphTenantId":"11111111-aaaa-4bbb-8ccc-000000000009","clientId":"22222222-aaaa-4bbb-8ccc-000000000009","credential":{"kind":"client_secret","clientSecret":"` + canary + `"},"owner":{"userId":"owner"}}`
+
+// bodies are what a valid request of the route sends.
+var bodies = map[string]string{
+	"POST /v1/tenants":                        newTenant,
+	"PATCH /v1/tenants/{tenant}":              `{"name":"Renamed"}`,
+	"PUT /v1/tenants/{tenant}/members/{user}": `{"role":"viewer"}`,
+}
+
+// routes are all routes of the document: one that the table above lacks fails.
+func routes(t *testing.T) []string {
+	t.Helper()
+	raw, err := httpapi.Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc struct {
+		Paths map[string]map[string]json.RawMessage
+	}
+	if err := json.Unmarshal(raw, &doc); err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for path, methods := range doc.Paths {
+		for method := range methods {
+			route := strings.ToUpper(method) + " " + path
+			if _, ok := need[route]; !ok {
+				t.Errorf("nobody wrote down who may call %s", route)
+			}
+			all = append(all, route)
+		}
+	}
+	if len(all) != len(need) {
+		t.Errorf("%d routes, %d in the table", len(all), len(need))
+	}
+	slices.Sort(all)
+	return all
+}
+
+func (b *bed) path(route, tenant string) (method, path string) {
+	method, path, _ = strings.Cut(route, " ")
+	path = strings.NewReplacer("{tenant}", tenant, "{policy}", b.policy.ID, "{run}", b.ended.ID, "{number}", "1", "{user}", "viewer", "{notification}", "bm9uZQ").Replace(path)
+	if path == "/v1/runs" {
+		path += "?active=true"
+	}
+	return method, path
+}
+
+// Every route × every role × own tenant: who may and who may not.
+func TestRolesOfEveryRoute(t *testing.T) {
+	for _, route := range routes(t) {
+		for _, role := range append(run.Roles(), "platform-admin", "stranger") {
+			b := newBed(t)
+			method, path := b.path(route, own)
+			a := b.do(string(role), method, path, bodies[route])
+			want := need[route]
+			var allowed bool
+			switch want {
+			case "":
+				allowed = true
+			case "platform":
+				allowed = role == "platform-admin"
+			default:
+				allowed = role.Includes(want)
+			}
+			switch {
+			case allowed && a.status >= 400 && a.code() != "not_found":
+				t.Errorf("%s as %s: %d %s", route, role, a.status, a.body)
+			case !allowed && a.status != http.StatusForbidden:
+				t.Errorf("%s as %s: %d, want 403", route, role, a.status)
+			case !allowed && role.Valid() && a.code() != "forbidden_role":
+				t.Errorf("%s as %s: %s, want forbidden_role", route, role, a.code())
+			case !allowed && !role.Valid() && want != "platform" && a.code() != "forbidden_tenant":
+				t.Errorf("%s as %s: %s, want forbidden_tenant", route, role, a.code())
+			}
+			if !allowed && (len(b.queue.sent) > 0 || b.secrets.puts > 0) {
+				t.Errorf("%s as %s was refused and did something", route, role)
+			}
+		}
+	}
+}
+
+// A foreign tenant, an absent one and one that cannot exist answer alike, on
+// every route and for everybody, whatever else is wrong with the request.
+func TestForeignTenantIsForbiddenEverywhere(t *testing.T) {
+	for _, route := range routes(t) {
+		if !strings.Contains(route, "{tenant}") {
+			continue
+		}
+		for _, role := range append(run.Roles(), "platform-admin") {
+			b := newBed(t)
+			var first []byte
+			for _, tenant := range []string{foreign, absent, "ten_1", "x", "%2e%2e", "T%23" + own} {
+				method, path := b.path(route, tenant)
+				a := b.do(string(role), method, path, bodies[route], "X-Request-Id", "same-for-all")
+				if a.status != http.StatusForbidden || a.code() != "forbidden_tenant" {
+					t.Errorf("%s as %s in %s: %d %s", route, role, tenant, a.status, a.body)
+				}
+				if first == nil {
+					first = a.body
+				}
+				if !bytes.Equal(first, a.body) {
+					t.Errorf("%s tells %s from others: %s", route, tenant, a.body)
+				}
+			}
+		}
+	}
+}
+
+func TestUnknownCallersGetNowhere(t *testing.T) {
+	b := newBed(t)
+	for _, route := range routes(t) {
+		method, path := b.path(route, own)
+		for user, code := range map[string]string{"": "unauthenticated", "expired": "session_expired", "broken": "unauthenticated", "not a user id": "unauthenticated"} {
+			a := b.do(user, method, path, bodies[route])
+			if a.status != http.StatusUnauthorized || a.code() != code || a.header.Get("Content-Type") != "application/problem+json" || a.header.Get("WWW-Authenticate") == "" {
+				t.Errorf("%s as %q: %d %s", route, user, a.status, a.body)
+			}
+		}
+	}
+}
+
+// A start answers with the run and where to read it.
+func TestStart(t *testing.T) {
+	b := newBed(t)
+	a := b.do("operator", "POST", "/v1/tenants/"+own+"/policies/"+b.policy.ID+"/snapshots", "")
+	var r httpapi.RunView
+	a.into(t, &r)
+	if a.status != http.StatusAccepted || r.Status != "queued" || r.Reused == nil || *r.Reused || a.header.Get("Location") != "/v1/tenants/"+own+"/runs/"+r.ID || a.header.Get("Retry-After") != "1" || r.Sentence != "Waiting to start." {
+		t.Errorf("%d %v %s", a.status, a.header, a.body)
+	}
+	if len(b.queue.sent) != 1 || b.queue.sent[0].RunID != r.ID {
+		t.Errorf("sent %+v", b.queue.sent)
+	}
+	if got := b.do("viewer", "GET", a.header.Get("Location"), ""); got.status != http.StatusOK {
+		t.Errorf("reading the run: %d", got.status)
+	}
+}
+
+// A hundred identical starts at once make one run; after its end a new start
+// makes a new one.
+func TestDoubleClick(t *testing.T) {
+	b := newBed(t)
+	path := "/v1/tenants/" + own + "/policies/" + b.policy.ID + "/snapshots"
+	var ids []string
+	for range 2 {
+		answers := make([]answer, 100)
+		var wg sync.WaitGroup
+		for i := range answers {
+			wg.Go(func() { answers[i] = b.do("operator", "POST", path, "") })
+		}
+		wg.Wait()
+		made, id := 0, ""
+		for _, a := range answers {
+			var r httpapi.RunView
+			a.into(t, &r)
+			if id == "" {
+				id = r.ID
+			}
+			if a.status == http.StatusAccepted {
+				made++
+			} else if a.status != http.StatusOK || !*r.Reused {
+				t.Fatalf("%d %s", a.status, a.body)
+			}
+			if r.ID != id {
+				t.Fatalf("two runs: %s and %s", id, r.ID)
+			}
+		}
+		if made != 1 || slices.Contains(ids, id) {
+			t.Errorf("%d runs made, ids %v and %s", made, ids, id)
+		}
+		ids = append(ids, id)
+		r, err := b.store.Run(t.Context(), own, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.finish(r, run.Outcome{Item: run.Item{Key: b.policy.ID}, Status: run.OutcomeSucceeded})
+	}
+}
+
+// Another selection of a running operation is refused with the run in the way.
+func TestConflictNamesTheRun(t *testing.T) {
+	b := newBed(t)
+	path := "/v1/tenants/" + own + "/inventory-syncs"
+	var r httpapi.RunView
+	b.do("operator", "POST", path, "").into(t, &r)
+	a := b.do("operator", "POST", path, `{"types":["device-configuration"]}`)
+	var p httpapi.Problem
+	a.into(t, &p)
+	if a.status != http.StatusConflict || p.Code != "conflict_active_run" || p.ActiveRun == nil || p.ActiveRun.ID != r.ID || p.ActiveRun.Href != r.Links.Self {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}
+
+// A start whose answer was lost is repeated with its key: also after the run
+// ended it is the same run. The key does not fit other content.
+func TestIdempotencyKey(t *testing.T) {
+	b := newBed(t)
+	path := "/v1/tenants/" + own + "/policies/" + b.policy.ID + "/snapshots"
+	var first, again httpapi.RunView
+	b.do("operator", "POST", path, "", "Idempotency-Key", "k-1").into(t, &first)
+	r, err := b.store.Run(t.Context(), own, first.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.finish(r, run.Outcome{Item: run.Item{Key: b.policy.ID}, Status: run.OutcomeSucceeded})
+	a := b.do("operator", "POST", path, "", "Idempotency-Key", "k-1")
+	a.into(t, &again)
+	if a.status != http.StatusOK || again.ID != first.ID || !*again.Reused {
+		t.Errorf("repeat: %d %s", a.status, again.ID)
+	}
+	b.do("operator", "POST", "/v1/tenants/"+own+"/inventory-syncs", "", "Idempotency-Key", "k-2")
+	if a := b.do("operator", "POST", "/v1/tenants/"+own+"/inventory-syncs", `{"types":["device-configuration"]}`, "Idempotency-Key", "k-2"); a.status != 422 || a.code() != "idempotency_key_reused" {
+		t.Errorf("key with other content: %d %s", a.status, a.body)
+	}
+}
+
+// When the message cannot be sent the run ends at once and its lock is free.
+func TestDispatchFails(t *testing.T) {
+	b := newBed(t)
+	path := "/v1/tenants/" + own + "/policies/" + b.policy.ID + "/snapshots"
+	b.queue.err = errors.New("queue said " + canary)
+	a := b.do("operator", "POST", path, "")
+	var r httpapi.RunView
+	a.into(t, &r)
+	if r.Status != "failed" || r.Failure == nil || r.Failure.Code != "dispatch_failed" || r.Failure.Sentence == "" || r.Failure.Next == "" {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	if strings.Contains(string(a.body), canary) {
+		t.Error("the answer shows what the queue said")
+	}
+	b.queue.err = nil
+	var next httpapi.RunView
+	b.do("operator", "POST", path, "").into(t, &next)
+	if next.ID == r.ID || next.Status != "queued" {
+		t.Errorf("the lock is not free: %+v", next)
+	}
+}
+
+// Bad input is answered with the field that is wrong, and nothing is written.
+func TestBadInput(t *testing.T) {
+	tenantPath := "/v1/tenants/" + own
+	for name, tc := range map[string]struct {
+		user, method, path, body string
+		status                   int
+		code, location           string
+	}{
+		"not JSON":               {"owner", "PATCH", tenantPath, `{"name":`, 400, "bad_request", ""},
+		"unknown field":          {"owner", "PATCH", tenantPath, `{"nmae":"x"}`, 422, "validation_error", "body.nmae"},
+		"wrong type":             {"owner", "PATCH", tenantPath, `{"name":7}`, 422, "validation_error", "body.name"},
+		"blank name":             {"owner", "PATCH", tenantPath, `{"name":"  "}`, 422, "validation_error", "body.name"},
+		"no guid":                {"owner", "PATCH", tenantPath, `{"clientId":"x"}`, 422, "validation_error", "body.clientId"},
+		"unknown cloud":          {"owner", "PATCH", tenantPath, `{"cloud":"moon"}`, 422, "validation_error", "body.cloud"},
+		"no secret":              {"owner", "PATCH", tenantPath, `{"credential":{"kind":"client_secret"}}`, 422, "validation_error", "body.credential.clientSecret"},
+		"two credentials":        {"owner", "PATCH", tenantPath, `{"credential":{"kind":"client_secret","clientSecret":"` + canary + `","certificate":"x"}}`, 422, "validation_error", "body.credential.clientSecret"},
+		"no certificate":         {"owner", "PATCH", tenantPath, `{"credential":{"kind":"certificate","certificate":"` + canary + `"}}`, 422, "validation_error", "body.credential.certificate"},
+		"unknown role":           {"owner", "PUT", tenantPath + "/members/new", `{"role":"god"}`, 422, "validation_error", "body.role"},
+		"hostile user id":        {"owner", "PUT", tenantPath + "/members/a%23b", `{"role":"viewer"}`, 422, "validation_error", "path.user"},
+		"too large":              {"owner", "PATCH", tenantPath, `{"name":"` + strings.Repeat("x", httpapi.MaxBodyBytes) + `"}`, 413, "too_large", ""},
+		"unknown type":           {"operator", "POST", tenantPath + "/inventory-syncs", `{"types":["device-configuration","nope"]}`, 422, "validation_error", "body.types[1]"},
+		"unknown policy":         {"operator", "POST", tenantPath + "/policies/pol_00000000000000000000000000/snapshots", "", 404, "not_found", ""},
+		"hostile policy":         {"operator", "POST", tenantPath + "/policies/..%2f..%2fx/snapshots", "", 404, "not_found", ""},
+		"policy of nobody":       {"viewer", "GET", tenantPath + "/policies/x", "", 404, "not_found", ""},
+		"run of nobody":          {"viewer", "GET", tenantPath + "/runs/x", "", 404, "not_found", ""},
+		"version 0":              {"viewer", "GET", tenantPath + "/policies/{policy}/versions/0", "", 422, "validation_error", "path.number"},
+		"version 99":             {"viewer", "GET", tenantPath + "/policies/{policy}/versions/99", "", 404, "not_found", ""},
+		"page token":             {"viewer", "GET", tenantPath + "/runs?pageToken=bm9uZQ", "", 400, "bad_request", "query.pageToken"},
+		"page size":              {"viewer", "GET", tenantPath + "/runs?pageSize=9999", "", 422, "validation_error", "query.pageSize"},
+		"unknown query":          {"viewer", "GET", tenantPath + "/runs?staus=failed", "", 422, "validation_error", "query.staus"},
+		"unknown status":         {"viewer", "GET", tenantPath + "/runs?status=done", "", 422, "validation_error", "query.status[0]"},
+		"no time":                {"viewer", "GET", tenantPath + "/runs?from=yesterday", "", 422, "validation_error", "query.from"},
+		"unknown path":           {"viewer", "GET", "/v1/nothing", "", 404, "not_found", ""},
+		"notification of nobody": {"viewer", "POST", "/v1/notifications/x/read", "", 404, "not_found", ""},
+		"not for administrators": {"platform-admin", "POST", "/v1/tenants", `{"name":"x"}`, 422, "validation_error", "body"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBed(t)
+			before := b.store.Dump()
+			a := b.do(tc.user, tc.method, strings.ReplaceAll(tc.path, "{policy}", b.policy.ID), tc.body)
+			var p httpapi.Problem
+			a.into(t, &p)
+			if a.status != tc.status || p.Code != tc.code || p.Status != tc.status || p.RequestID == "" || p.Detail == "" || a.header.Get("Content-Type") != "application/problem+json" {
+				t.Errorf("%d %s", a.status, a.body)
+			}
+			if tc.location != "" && !slices.ContainsFunc(p.Errors, func(e httpapi.FieldError) bool { return e.Location == tc.location }) {
+				t.Errorf("no field %s in %s", tc.location, a.body)
+			}
+			if strings.Contains(string(a.body), canary) {
+				t.Errorf("the answer quotes a secret: %s", a.body)
+			}
+			if b.store.Dump() != before || len(b.queue.sent) > 0 || b.secrets.puts > 0 {
+				t.Error("something was written")
+			}
+		})
+	}
+}
+
+// What is polled costs nothing while it does not change.
+func TestNotModified(t *testing.T) {
+	b := newBed(t)
+	for _, path := range []string{
+		"/v1/tenants/" + own + "/runs/" + b.ended.ID, "/v1/tenants/" + own + "/runs", "/v1/tenants/" + own + "/runs/" + b.ended.ID + "/items",
+		"/v1/runs?active=true", "/v1/notifications", "/v1/tenants/" + own + "/policies",
+	} {
+		a := b.do("viewer", "GET", path, "")
+		tag := a.header.Get("ETag")
+		if a.status != http.StatusOK || tag == "" {
+			t.Fatalf("%s: %d, tag %q", path, a.status, tag)
+		}
+		again := b.do("viewer", "GET", path, "", "If-None-Match", `"other", W/`+tag)
+		if again.status != http.StatusNotModified || len(again.body) != 0 {
+			t.Errorf("%s: %d with %d bytes", path, again.status, len(again.body))
+		}
+		if other := b.do("viewer", "GET", path, "", "If-None-Match", `"other"`); other.status != http.StatusOK {
+			t.Errorf("%s with another tag: %d", path, other.status)
+		}
+	}
+}
+
+func TestFiltersAndPages(t *testing.T) {
+	b := newBed(t)
+	var list struct {
+		Items         []httpapi.RunView `json:"items"`
+		NextPageToken string            `json:"nextPageToken"`
+	}
+	base := "/v1/tenants/" + own + "/runs"
+	for i := range 5 {
+		_, err := (&start.Starter{Runs: b.store, Queue: b.queue, Now: func() time.Time { return epoch.Add(time.Duration(i+1) * time.Minute) }, Log: slog.New(slog.DiscardHandler)}).
+			Start(t.Context(), start.Request{TenantID: own, Principal: run.Principal{UserID: "owner"}, Operation: run.OpInventorySync, Scope: fmt.Sprint(i), Deadline: time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for query, want := range map[string]int{
+		"": 6, "?status=queued": 5, "?status=succeeded&status=partial": 1, "?operation=inventory.sync": 5, "?operation=connection.test": 0,
+		"?policy=" + b.policy.ID: 1, "?initiator=owner": 5, "?from=2026-11-21T10:03:00Z": 3, "?to=2026-11-21T10:03:00Z": 3, "?from=2026-11-21T10:01:00Z&to=2026-11-21T10:02:00Z": 1,
+	} {
+		list.Items = nil
+		b.do("viewer", "GET", base+query, "").into(t, &list)
+		if len(list.Items) != want {
+			t.Errorf("%s: %d runs, want %d", query, len(list.Items), want)
+		}
+	}
+	seen := map[string]bool{}
+	token := ""
+	for range 10 {
+		list.Items, list.NextPageToken = nil, ""
+		b.do("viewer", "GET", base+"?pageSize=2&pageToken="+token, "").into(t, &list)
+		for _, r := range list.Items {
+			if seen[r.ID] {
+				t.Errorf("%s is on two pages", r.ID)
+			}
+			seen[r.ID] = true
+		}
+		if token = list.NextPageToken; token == "" {
+			break
+		}
+		if a := b.do("operator", "GET", base+"?pageSize=2&pageToken="+token, ""); a.status != http.StatusBadRequest {
+			t.Errorf("another caller's page token: %d", a.status)
+		}
+		if a := b.do("viewer", "GET", base+"?pageSize=2&status=queued&pageToken="+token, ""); a.status != http.StatusBadRequest {
+			t.Errorf("a page token with other filters: %d", a.status)
+		}
+	}
+	if len(seen) != 6 {
+		t.Errorf("%d of 6 runs on the pages", len(seen))
+	}
+}
+
+// The content of a version reaches the reader as it was captured.
+func TestVersionContentIsExact(t *testing.T) {
+	b := newBed(t)
+	a := b.do("viewer", "GET", "/v1/tenants/"+own+"/policies/"+b.policy.ID+"/versions/1", "")
+	if a.status != http.StatusOK || !bytes.Contains(a.body, []byte(`9007199254740993`)) || !bytes.Contains(a.body, []byte(`"<b>&"`)) {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}
+
+// The items of a run say in words what became of them.
+func TestItems(t *testing.T) {
+	b := newBed(t)
+	var list struct{ Items []httpapi.OutcomeView }
+	b.do("viewer", "GET", "/v1/tenants/"+own+"/runs/"+b.ended.ID+"/items", "").into(t, &list)
+	if len(list.Items) != 1 || list.Items[0].Code != "unchanged" || !strings.Contains(list.Items[0].Sentence, "version 1") || list.Items[0].Attention {
+		t.Errorf("%+v", list.Items)
+	}
+	b.do("viewer", "GET", "/v1/tenants/"+own+"/runs/"+b.ended.ID+"/items?outcome=failed", "").into(t, &list)
+	if len(list.Items) != 0 {
+		t.Errorf("failed items: %+v", list.Items)
+	}
+}
+
+func TestMembers(t *testing.T) {
+	b := newBed(t)
+	path := "/v1/tenants/" + own + "/members/"
+	a := b.do("owner", "PUT", path+"new-user", `{"role":"operator","name":"New"}`)
+	if a.status != http.StatusCreated {
+		t.Fatalf("add: %d %s", a.status, a.body)
+	}
+	tag := a.header.Get("ETag")
+	if a := b.do("owner", "PUT", path+"new-user", `{"role":"viewer"}`, "If-Match", tag); a.status != http.StatusOK {
+		t.Errorf("change: %d %s", a.status, a.body)
+	}
+	if a := b.do("owner", "PUT", path+"new-user", `{"role":"owner"}`, "If-Match", tag); a.status != http.StatusPreconditionFailed || a.code() != "changed_meanwhile" {
+		t.Errorf("change of what changed meanwhile: %d %s", a.status, a.body)
+	}
+	if a := b.do("owner", "DELETE", path+"new-user", ""); a.status != http.StatusNoContent {
+		t.Errorf("remove: %d %s", a.status, a.body)
+	}
+	if a := b.do("owner", "DELETE", path+"new-user", ""); a.status != http.StatusNotFound {
+		t.Errorf("remove again: %d %s", a.status, a.body)
+	}
+	if a := b.do("owner", "DELETE", path+"ownerA", ""); a.status != http.StatusNoContent {
+		t.Errorf("remove one of two owners: %d", a.status)
+	}
+	for _, a := range []answer{b.do("owner", "DELETE", path+"owner", ""), b.do("owner", "PUT", path+"owner", `{"role":"viewer"}`)} {
+		if a.status != http.StatusConflict || a.code() != "last_owner" {
+			t.Errorf("the last owner goes: %d %s", a.status, a.body)
+		}
+	}
+}
+
+// A new credential is stored, audited and never shown.
+func TestCredentialNeverShows(t *testing.T) {
+	b := newBed(t)
+	a := b.do("platform-admin", "POST", "/v1/tenants", newTenant)
+	var view httpapi.TenantView
+	a.into(t, &view)
+	if a.status != http.StatusCreated || b.secrets.puts != 1 || a.header.Get("Location") != "/v1/tenants/"+view.ID {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	if a := b.do("platform-admin", "GET", "/v1/tenants/"+view.ID, ""); a.status != http.StatusForbidden {
+		t.Errorf("the platform administrator reads the tenant: %d", a.status)
+	}
+	p := b.do("owner", "PATCH", "/v1/tenants/"+view.ID, `{"credential":{"kind":"client_secret","clientSecret":"`+canary+`"}}`)
+	if p.status != http.StatusOK || b.secrets.puts != 2 {
+		t.Errorf("rotate: %d %s", p.status, p.body)
+	}
+	audit := b.do("owner", "GET", "/v1/tenants/"+view.ID+"/audit-events", "")
+	if !bytes.Contains(audit.body, []byte("tenant.credential_changed")) {
+		t.Errorf("audit: %s", audit.body)
+	}
+	for what, text := range map[string]string{"answers": string(a.body) + string(p.body) + string(audit.body), "records": b.store.Dump(), "logs": b.logs.String()} {
+		if strings.Contains(text, canary) {
+			t.Errorf("the secret shows in %s", what)
+		}
+	}
+}
+
+// A notification belongs to one user; nobody else sees or marks it.
+func TestNotifications(t *testing.T) {
+	b := newBed(t)
+	n := run.Notification{UserID: "operator", TenantID: own, TenantName: "Tenant A", RunID: b.ended.ID, Kind: run.NotifyEnded, At: epoch, Operation: b.ended.Operation, Status: run.StatusSucceeded, Target: b.ended.Target, Counts: b.ended.Counts, Totals: map[string]int{"unchanged": 1}}
+	if err := b.store.PutNotification(t.Context(), n); err != nil {
+		t.Fatal(err)
+	}
+	var list struct {
+		Items       []httpapi.NotificationView
+		UnreadCount int
+	}
+	b.do("operator", "GET", "/v1/notifications", "").into(t, &list)
+	if len(list.Items) != 1 || list.UnreadCount != 1 || !strings.Contains(list.Items[0].Title, "unchanged") || !strings.Contains(list.Items[0].Body, "Tenant A") {
+		t.Fatalf("%+v", list)
+	}
+	id := list.Items[0].ID
+	if a := b.do("owner", "POST", "/v1/notifications/"+id+"/read", ""); a.status != http.StatusNotFound {
+		t.Errorf("another user marks it: %d", a.status)
+	}
+	if a := b.do("operator", "POST", "/v1/notifications/"+id+"/read", ""); a.status != http.StatusNoContent {
+		t.Errorf("mark read: %d %s", a.status, a.body)
+	}
+	b.do("operator", "GET", "/v1/notifications?show=unread", "").into(t, &list)
+	if len(list.Items) != 0 || list.UnreadCount != 0 {
+		t.Errorf("after reading: %+v", list)
+	}
+	b.do("owner", "GET", "/v1/notifications", "").into(t, &list)
+	if len(list.Items) != 0 {
+		t.Errorf("the owner sees the operator's: %+v", list.Items)
+	}
+}
+
+// A store that fails gives an answer without its words, and is logged once.
+func TestInternalFaultsStayInside(t *testing.T) {
+	b := newBed(t)
+	b.store.Hook = func(method string, done bool) error {
+		if method == "Run" {
+			return errors.New("table said " + canary)
+		}
+		return nil
+	}
+	a := b.do("viewer", "GET", "/v1/tenants/"+own+"/runs/"+b.ended.ID, "", "X-Request-Id", "support-1234")
+	if a.status != http.StatusInternalServerError || a.code() != "internal" || strings.Contains(string(a.body), canary) || !strings.Contains(string(a.body), "support-1234") {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if got := strings.Count(b.logs.String(), "request failed"); got != 1 {
+		t.Errorf("logged %d times", got)
+	}
+}
+
+// The request path makes at most five calls of storage and queue for a start.
+func TestStartIsCheap(t *testing.T) {
+	b := newBed(t)
+	calls := 0
+	b.store.Hook = func(_ string, done bool) error {
+		if !done {
+			calls++
+		}
+		return nil
+	}
+	b.do("operator", "POST", "/v1/tenants/"+own+"/policies/"+b.policy.ID+"/snapshots", "")
+	if total := calls + len(b.queue.sent); total > 5 {
+		t.Errorf("%d calls", total)
+	}
+}

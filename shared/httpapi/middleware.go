@@ -1,0 +1,181 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"tenantatlas/shared/run"
+)
+
+type contextKey int
+
+const (
+	keyPrincipal contextKey = iota
+	keyRequestID
+)
+
+func principal(ctx context.Context) run.Principal {
+	p, _ := ctx.Value(keyPrincipal).(run.Principal)
+	return p
+}
+
+func requestID(ctx context.Context) string {
+	id, _ := ctx.Value(keyRequestID).(string)
+	return id
+}
+
+var reRequestID = regexp.MustCompile(`^[A-Za-z0-9_.:=-]{8,128}$`)
+
+// observe gives every request an id, logs its outcome once and turns a panic
+// into an answer.
+func (s *server) observe(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began := time.Now()
+		id := r.Header.Get("X-Request-Id")
+		if !reRequestID.MatchString(id) {
+			id = s.IDs.New("req_", s.Now())
+		}
+		ctx := context.WithValue(r.Context(), keyRequestID, id)
+		r = r.WithContext(ctx)
+		w.Header().Set("X-Request-Id", id)
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		rec := &recorder{ResponseWriter: w, status: http.StatusOK}
+		defer func() {
+			if p := recover(); p != nil {
+				s.Log.ErrorContext(ctx, "handler panicked", "requestId", id, "panic", fmt.Sprint(p))
+				if !rec.wrote {
+					writeProblem(rec, r, newProblem(ctx, "internal", nil))
+				}
+			}
+			s.Log.InfoContext(ctx, "request", "requestId", id, "method", r.Method, "route", r.Pattern,
+				"path", r.URL.Path, "status", rec.status, "ms", time.Since(began).Milliseconds())
+		}()
+		r.Body = http.MaxBytesReader(rec, r.Body, MaxBodyBytes+1)
+		next.ServeHTTP(rec, r)
+	})
+}
+
+type recorder struct {
+	http.ResponseWriter
+	status int
+	wrote  bool
+}
+
+func (r *recorder) WriteHeader(status int) {
+	r.status, r.wrote = status, true
+	r.ResponseWriter.WriteHeader(status)
+}
+
+func (r *recorder) Write(b []byte) (int, error) {
+	r.wrote = true
+	return r.ResponseWriter.Write(b)
+}
+
+// authenticate lets only known callers pass, except to the two public paths.
+func (s *server) authenticate(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/v1/openapi.json" || r.URL.Path == "/v1/health" {
+			next.ServeHTTP(w, r)
+			return
+		}
+		p, err := s.Identify(r)
+		switch {
+		case errors.Is(err, ErrSessionExpired):
+			w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+			writeProblem(w, r, newProblem(r.Context(), "session_expired", nil))
+			return
+		case err != nil || !run.ValidUserID(p.UserID):
+			if err != nil && !errors.Is(err, ErrUnauthenticated) {
+				s.Log.WarnContext(r.Context(), "caller could not be identified", "requestId", requestID(r.Context()), "error", err)
+			}
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			writeProblem(w, r, newProblem(r.Context(), "unauthenticated", nil))
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), keyPrincipal, p)))
+	})
+}
+
+// conditional gives every successful GET an ETag and answers 304 when the
+// client has that content, so that polling costs next to nothing. Routes that
+// set an ETag of their own (a revision) keep it.
+func conditional(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet {
+			next.ServeHTTP(w, r)
+			return
+		}
+		buf := &buffered{header: w.Header(), status: http.StatusOK}
+		next.ServeHTTP(buf, r)
+		if buf.status == http.StatusOK {
+			tag := w.Header().Get("ETag")
+			if tag == "" {
+				sum := sha256.Sum256(buf.body.Bytes())
+				tag = `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
+				w.Header().Set("ETag", tag)
+			}
+			w.Header().Set("Cache-Control", "private, no-cache")
+			if matches(r.Header.Get("If-None-Match"), tag) {
+				w.Header().Del("Content-Type")
+				w.Header().Del("Content-Length")
+				w.WriteHeader(http.StatusNotModified)
+				return
+			}
+		}
+		w.WriteHeader(buf.status)
+		_, _ = w.Write(buf.body.Bytes())
+	})
+}
+
+type buffered struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (b *buffered) Header() http.Header         { return b.header }
+func (b *buffered) WriteHeader(status int)      { b.status = status }
+func (b *buffered) Write(p []byte) (int, error) { return b.body.Write(p) }
+
+// matches compares entity tags weakly, as If-None-Match asks (RFC 9110 13.1.2).
+func matches(header, tag string) bool {
+	for candidate := range strings.SplitSeq(header, ",") {
+		candidate = strings.TrimSpace(candidate)
+		if candidate == "*" || strings.TrimPrefix(candidate, "W/") == strings.TrimPrefix(tag, "W/") {
+			return true
+		}
+	}
+	return false
+}
+
+func marshalDocument(api huma.API) ([]byte, error) {
+	raw, err := json.MarshalIndent(api.OpenAPI(), "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("encode the API document: %w", err)
+	}
+	return append(raw, '\n'), nil
+}
+
+func openAPIHandler(api huma.API) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		raw, err := marshalDocument(api)
+		if err != nil {
+			writeProblem(w, r, newProblem(r.Context(), "internal", nil))
+			return
+		}
+		w.Header().Set("Content-Type", "application/openapi+json")
+		_, _ = w.Write(raw)
+	}
+}

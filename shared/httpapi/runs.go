@@ -1,0 +1,267 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"tenantatlas/shared/reason"
+	"tenantatlas/shared/run"
+)
+
+// RunView is a run as clients see it.
+type RunView struct {
+	ID         string         `json:"id" example:"run_01J9Z3T6Q4W8R2N5M7K1P0XYZA"`
+	TenantID   string         `json:"tenantId"`
+	TenantName string         `json:"tenantName"`
+	Operation  string         `json:"operation" example:"policy.capture_snapshot" doc:"More may come; tolerate unknown ones"`
+	Status     string         `json:"status" enum:"queued,running,succeeded,partial,failed,canceled"`
+	Sentence   string         `json:"sentence" doc:"Where the run stands, for people"`
+	Target     TargetView     `json:"target"`
+	Initiator  InitiatorView  `json:"initiator"`
+	Counts     run.Counts     `json:"counts" doc:"Always the sums of the stored outcomes"`
+	Totals     map[string]int `json:"totals,omitempty" doc:"Sums of the outcomes' figures, for example policies, added, changed, gone"`
+	Waiting    *WaitingView   `json:"waiting,omitempty" doc:"Why a running run pauses"`
+	Failure    *FailureView   `json:"failure,omitempty" doc:"Why the run as a whole failed"`
+	CreatedAt  time.Time      `json:"createdAt"`
+	StartedAt  *time.Time     `json:"startedAt,omitempty"`
+	FinishedAt *time.Time     `json:"finishedAt,omitempty"`
+	UpdatedAt  time.Time      `json:"updatedAt"`
+	DeadlineAt time.Time      `json:"deadlineAt" doc:"The run ends by then, in whatever state it is"`
+	Links      RunLinks       `json:"links"`
+	Reused     *bool          `json:"reused,omitempty" doc:"Answers of a start only: true when the same run had been started before"`
+}
+
+// TargetView is what a run is about.
+type TargetView struct {
+	Kind string `json:"kind" enum:"tenant,policy,backup_set"`
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	Type string `json:"type,omitempty" doc:"Policy type"`
+}
+
+// InitiatorView is who started a run.
+type InitiatorView struct {
+	UserID string `json:"userId"`
+	Name   string `json:"name"`
+}
+
+// WaitingView is why a run pauses.
+type WaitingView struct {
+	Code  string     `json:"code"`
+	Until *time.Time `json:"until,omitempty" doc:"Absent when nobody knows"`
+}
+
+// RunLinks are the places that belong to a run.
+type RunLinks struct {
+	Self    string `json:"self"`
+	Items   string `json:"items"`
+	Console string `json:"console,omitempty"`
+}
+
+func runPath(r *run.Run) string { return "/v1/tenants/" + r.TenantID + "/runs/" + r.ID }
+
+func (s *server) runLink(r *run.Run) *RunLink {
+	return &RunLink{ID: r.ID, Operation: string(r.Operation), Status: string(r.Status), Href: runPath(r)}
+}
+
+func (s *server) runView(r run.Run) RunView {
+	v := RunView{
+		ID: r.ID, TenantID: r.TenantID, TenantName: r.TenantName, Operation: string(r.Operation), Status: string(r.Status),
+		Sentence:  statusSentence(&r, s.Now()),
+		Target:    TargetView{Kind: string(r.Target.Kind), ID: r.Target.ID, Name: r.Target.Name, Type: r.Target.Type},
+		Initiator: InitiatorView{UserID: r.Initiator.UserID, Name: r.Initiator.Name},
+		Counts:    r.Counts, Totals: r.Totals,
+		Failure:   failureView(r.Failure, reason.ScopeRun, runParams(&r)),
+		CreatedAt: r.CreatedAt, StartedAt: r.StartedAt, FinishedAt: r.FinishedAt, UpdatedAt: r.UpdatedAt, DeadlineAt: r.DeadlineAt,
+		Links: RunLinks{Self: runPath(&r), Items: runPath(&r) + "/items"},
+	}
+	if s.ConsoleURL != "" {
+		v.Links.Console = s.ConsoleURL + "/t/" + r.TenantID + "/runs/" + r.ID
+	}
+	if r.Waiting != nil && r.Status == run.StatusRunning {
+		v.Waiting = &WaitingView{Code: r.Waiting.Code}
+		if !r.Waiting.Until.IsZero() {
+			v.Waiting.Until = &r.Waiting.Until
+		}
+	}
+	return v
+}
+
+// OutcomeView is what became of one item.
+type OutcomeView struct {
+	Key       string         `json:"key" doc:"The internal record that was acted on"`
+	Kind      string         `json:"kind" example:"policy"`
+	Name      string         `json:"name"`
+	Type      string         `json:"type,omitempty" doc:"Policy type"`
+	Status    string         `json:"status" enum:"succeeded,failed,skipped"`
+	Code      string         `json:"code,omitempty" doc:"Reason code; on succeeded items a note"`
+	Sentence  string         `json:"sentence,omitempty"`
+	Next      string         `json:"next,omitempty"`
+	Attention bool           `json:"needsAttention"`
+	Failure   *FailureView   `json:"failure,omitempty"`
+	Version   int            `json:"version,omitempty" doc:"Version captured, or found equal"`
+	Numbers   map[string]int `json:"numbers,omitempty"`
+	Attempts  int            `json:"attempts"`
+	At        time.Time      `json:"at"`
+}
+
+func outcomeView(tenantName string) func(run.Outcome) OutcomeView {
+	return func(o run.Outcome) OutcomeView {
+		p := params{}
+		for k, v := range o.Params {
+			p[k] = v
+		}
+		p.Set(reason.FieldTenant, tenantName).Set(reason.FieldItem, o.Item.Name).Set(reason.FieldName, o.Item.Name)
+		if o.Version > 0 {
+			p.Int(reason.FieldVersion, o.Version)
+		}
+		if o.Failure != nil {
+			for k, v := range o.Failure.Params {
+				p[k] = v
+			}
+		}
+		v := OutcomeView{
+			Key: o.Item.Key, Kind: o.Item.Kind, Name: o.Item.Name, Type: o.Item.Type, Status: string(o.Status), Code: o.Code,
+			Failure: failureView(o.Failure, reason.ScopeItem, p), Version: o.Version, Numbers: o.Numbers, Attempts: o.Attempts, At: o.At,
+			Attention: o.Status != run.OutcomeSucceeded,
+		}
+		if o.Code != "" {
+			code := reason.Code(o.Code)
+			v.Sentence, v.Next = reason.Sentence(code, reason.ScopeItem, p), reason.Next(code, reason.ScopeItem, p)
+			if e, ok := reason.Lookup(code, reason.ScopeItem); ok && e.Severity != reason.Info {
+				v.Attention = true
+			}
+		}
+		return v
+	}
+}
+
+func (s *server) registerRuns(api huma.API) {
+	type listInput struct {
+		PageInput
+		Tenant     string    `path:"tenant"`
+		Statuses   []string  `query:"status,explode" enum:"queued,running,succeeded,partial,failed,canceled" doc:"Repeat for several"`
+		Operations []string  `query:"operation,explode" doc:"Repeat for several"`
+		Policy     string    `query:"policy" doc:"Only runs about this policy"`
+		Initiator  string    `query:"initiator" doc:"Only runs that this user started"`
+		From       time.Time `query:"from" doc:"Created at or after"`
+		To         time.Time `query:"to" doc:"Created before"`
+	}
+	huma.Register(api, op(http.MethodGet, "/v1/tenants/{tenant}/runs", "listRuns", "List the runs of a tenant, newest first", "runs", http.StatusOK),
+		func(ctx context.Context, in *listInput) (*ListOutput[RunView], error) {
+			if _, err := s.member(ctx, in.Tenant, run.RoleViewer); err != nil {
+				return nil, s.problem(ctx, err, "tenant")
+			}
+			q := run.RunQuery{TenantID: in.Tenant, PolicyID: in.Policy, InitiatorID: in.Initiator, From: in.From, To: in.To}
+			for _, v := range in.Statuses {
+				q.Statuses = append(q.Statuses, run.Status(v))
+			}
+			for _, v := range in.Operations {
+				q.Operations = append(q.Operations, run.Operation(v))
+			}
+			req, err := in.request(ctx, q)
+			if err != nil {
+				return nil, s.problem(ctx, err, "run")
+			}
+			page, err := s.Runs.ListRuns(ctx, q, req)
+			if err != nil {
+				return nil, s.problem(ctx, err, "run")
+			}
+			return listOf(ctx, q, page, s.runView), nil
+		})
+
+	type runInput struct {
+		Tenant string `path:"tenant"`
+		Run    string `path:"run"`
+	}
+	huma.Register(api, op(http.MethodGet, "/v1/tenants/{tenant}/runs/{run}", "getRun", "Read one run", "runs", http.StatusOK, http.StatusNotFound),
+		func(ctx context.Context, in *runInput) (*struct{ Body RunView }, error) {
+			r, err := s.readRun(ctx, in.Tenant, in.Run)
+			if err != nil {
+				return nil, err
+			}
+			return &struct{ Body RunView }{s.runView(r)}, nil
+		})
+
+	type itemsInput struct {
+		PageInput
+		Tenant   string   `path:"tenant"`
+		Run      string   `path:"run"`
+		Statuses []string `query:"outcome,explode" enum:"succeeded,failed,skipped" doc:"Repeat for several"`
+		Code     string   `query:"reason" doc:"Only items with this reason code"`
+	}
+	huma.Register(api, op(http.MethodGet, "/v1/tenants/{tenant}/runs/{run}/items", "listRunItems", "List what became of the items of a run", "runs", http.StatusOK, http.StatusNotFound),
+		func(ctx context.Context, in *itemsInput) (*ListOutput[OutcomeView], error) {
+			r, err := s.readRun(ctx, in.Tenant, in.Run)
+			if err != nil {
+				return nil, err
+			}
+			q := run.OutcomeQuery{TenantID: in.Tenant, RunID: in.Run, Code: in.Code}
+			for _, v := range in.Statuses {
+				q.Statuses = append(q.Statuses, run.OutcomeStatus(v))
+			}
+			req, err := in.request(ctx, q)
+			if err != nil {
+				return nil, s.problem(ctx, err, "run")
+			}
+			page, err := s.Runs.Outcomes(ctx, q, req)
+			if err != nil {
+				return nil, s.problem(ctx, err, "run")
+			}
+			return listOf(ctx, q, page, outcomeView(r.TenantName)), nil
+		})
+
+	type activeInput struct {
+		PageInput
+		Active bool `query:"active" required:"true" enum:"true" doc:"Must be true: only the runs that have not ended"`
+	}
+	huma.Register(api, op(http.MethodGet, "/v1/runs", "listMyActiveRuns", "List the caller's own runs that have not ended, in every tenant", "runs", http.StatusOK),
+		func(ctx context.Context, in *activeInput) (*ListOutput[RunView], error) {
+			const question = "active"
+			req, err := in.request(ctx, question)
+			if err != nil {
+				return nil, s.problem(ctx, err, "run")
+			}
+			if !in.Active {
+				return nil, invalid(ctx, "query.active", "must be true")
+			}
+			page, err := s.Runs.ActiveRuns(ctx, principal(ctx).UserID, req)
+			if err != nil {
+				return nil, s.problem(ctx, err, "run")
+			}
+			// Who lost access to a tenant no longer sees its runs, own or not.
+			visible := map[string]bool{}
+			kept := page.Items[:0]
+			for _, r := range page.Items {
+				ok, known := visible[r.TenantID]
+				if !known {
+					_, err := s.member(ctx, r.TenantID, run.RoleViewer)
+					ok = err == nil
+					visible[r.TenantID] = ok
+				}
+				if ok {
+					kept = append(kept, r)
+				}
+			}
+			page.Items = kept
+			return listOf(ctx, question, page, s.runView), nil
+		})
+}
+
+// readRun reads a run for a viewer; its errors are problems.
+func (s *server) readRun(ctx context.Context, tenantID, runID string) (run.Run, error) {
+	if _, err := s.member(ctx, tenantID, run.RoleViewer); err != nil {
+		return run.Run{}, s.problem(ctx, err, "tenant")
+	}
+	if !run.ValidRunID(runID) {
+		return run.Run{}, s.problem(ctx, run.ErrNotFound, "run")
+	}
+	r, err := s.Runs.Run(ctx, tenantID, runID)
+	if err != nil {
+		return run.Run{}, s.problem(ctx, err, "run")
+	}
+	return r, nil
+}

@@ -1,0 +1,108 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"slices"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"tenantatlas/shared/catalog"
+	"tenantatlas/shared/run"
+	"tenantatlas/shared/start"
+)
+
+// StartOutput is the answer of every start: 202 with a new run, 200 with the
+// run that the same request had started before.
+type StartOutput struct {
+	Status     int
+	Location   string `header:"Location" doc:"Where to read the run"`
+	RetryAfter int    `header:"Retry-After" doc:"Seconds until looking again makes sense"`
+	Body       RunView
+}
+
+// StartHeaders are the headers of every start.
+type StartHeaders struct {
+	IdempotencyKey string `header:"Idempotency-Key" minLength:"1" maxLength:"255" doc:"Repeat a start whose answer was lost with the same key: within 24 hours it returns the same run"`
+}
+
+// SyncInput are the options of operations over policy types.
+type SyncInput struct {
+	Types []string `json:"types,omitempty" maxItems:"100" doc:"Policy types; all when absent"`
+}
+
+func startOp(path, id, summary string) huma.Operation {
+	o := op(http.MethodPost, path, id, summary, "starts", http.StatusAccepted, http.StatusNotFound, http.StatusConflict, http.StatusRequestEntityTooLarge)
+	o.Description = "Answers at once with a queued run (202), or with the run that is under way for the same request (200, reused). " +
+		"Another selection of the same operation answers 409 and names the run in the way. No call to Microsoft Graph is made."
+	return o
+}
+
+func (s *server) registerStarts(api huma.API) {
+	type tenantStart struct {
+		StartHeaders
+		Tenant string     `path:"tenant"`
+		Body   *SyncInput `required:"false"`
+	}
+	typed := func(operation run.Operation) func(context.Context, *tenantStart) (*StartOutput, error) {
+		return func(ctx context.Context, in *tenantStart) (*StartOutput, error) {
+			var input SyncInput
+			if in.Body != nil {
+				input = *in.Body
+			}
+			for i, id := range input.Types {
+				if _, ok := catalog.ByID(id); !ok {
+					// Whoever may not see the tenant learns nothing but that.
+					if _, err := s.member(ctx, in.Tenant, operation.Role()); err != nil {
+						return nil, s.problem(ctx, err, "tenant")
+					}
+					return nil, invalid(ctx, fieldAt("body.types", i), "is no policy type")
+				}
+			}
+			slices.Sort(input.Types)
+			input.Types = slices.Compact(input.Types)
+			return s.start(ctx, start.Request{
+				TenantID: in.Tenant, Operation: operation, Input: input, IdempotencyKey: in.IdempotencyKey,
+			}, "tenant")
+		}
+	}
+	huma.Register(api, startOp("/v1/tenants/{tenant}/connection-tests", "startConnectionTest", "Test credential, consent and permissions"), typed(run.OpConnectionTest))
+	huma.Register(api, startOp("/v1/tenants/{tenant}/inventory-syncs", "startInventorySync", "Sync the inventory of policies"), typed(run.OpInventorySync))
+
+	type snapshotStart struct {
+		StartHeaders
+		Tenant string    `path:"tenant"`
+		Policy string    `path:"policy"`
+		Body   *struct{} `required:"false"`
+	}
+	huma.Register(api, startOp("/v1/tenants/{tenant}/policies/{policy}/snapshots", "startSnapshot", "Capture a policy as a new version"),
+		func(ctx context.Context, in *snapshotStart) (*StartOutput, error) {
+			if !run.ValidPolicyID(in.Policy) {
+				if _, err := s.member(ctx, in.Tenant, run.OpCaptureSnapshot.Role()); err != nil {
+					return nil, s.problem(ctx, err, "tenant")
+				}
+				return nil, s.problem(ctx, run.ErrNotFound, "policy")
+			}
+			return s.start(ctx, start.Request{
+				TenantID: in.Tenant, Operation: run.OpCaptureSnapshot, PolicyID: in.Policy, IdempotencyKey: in.IdempotencyKey,
+			}, "policy")
+		})
+}
+
+func (s *server) start(ctx context.Context, req start.Request, thing string) (*StartOutput, error) {
+	if !run.ValidTenantID(req.TenantID) {
+		return nil, s.problem(ctx, run.ErrNotMember, thing)
+	}
+	req.Principal = principal(ctx)
+	req.Deadline = s.Deadline(req.Operation)
+	res, err := s.Starter.Start(ctx, req)
+	if err != nil {
+		return nil, s.problem(ctx, err, thing)
+	}
+	out := &StartOutput{Status: http.StatusAccepted, Location: runPath(&res.Run), RetryAfter: 1, Body: s.runView(res.Run)}
+	if res.Reused {
+		out.Status = http.StatusOK
+	}
+	out.Body.Reused = &res.Reused
+	return out, nil
+}

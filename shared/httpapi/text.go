@@ -1,0 +1,86 @@
+package httpapi
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"tenantatlas/shared/reason"
+	"tenantatlas/shared/run"
+)
+
+// runParams are the values that sentences about a run may need.
+func runParams(r *run.Run) params {
+	p := params{}
+	for _, k := range slices.Sorted(maps.Keys(r.Totals)) {
+		p.Int(reason.Field(k), r.Totals[k])
+	}
+	p.Set(reason.FieldTenant, r.TenantName).Set(reason.FieldOperation, string(r.Operation)).Set(reason.FieldRun, r.ID).
+		Int(reason.FieldTotal, r.Counts.Total).Int(reason.FieldSucceeded, r.Counts.Succeeded).
+		Int(reason.FieldFailed, r.Counts.Failed).Int(reason.FieldSkipped, r.Counts.Skipped).
+		Int(reason.FieldDone, r.Counts.Done())
+	if r.Target.Kind == run.TargetPolicy {
+		p.Set(reason.FieldName, r.Target.Name)
+	}
+	if r.FinishedAt != nil {
+		p.Duration(reason.FieldDuration, r.FinishedAt.Sub(r.CreatedAt))
+	}
+	if r.Failure != nil {
+		maps.Copy(p, r.Failure.Params)
+	}
+	return p
+}
+
+// statusSentence says where a run stands.
+func statusSentence(r *run.Run, now time.Time) string {
+	p := reason.Progress{
+		Operation: string(r.Operation), Status: string(r.Status), Tenant: r.TenantName, Params: runParams(r),
+		Planned: r.Planned, Total: r.Counts.Total, Succeeded: r.Counts.Succeeded, Failed: r.Counts.Failed, Skipped: r.Counts.Skipped,
+		Now: now, CreatedAt: r.CreatedAt, Deadline: r.DeadlineAt,
+	}
+	if r.Target.Kind == run.TargetPolicy {
+		p.ItemName = r.Target.Name
+	}
+	if r.StartedAt != nil {
+		p.StartedAt = *r.StartedAt
+	}
+	if r.FinishedAt != nil {
+		p.FinishedAt = *r.FinishedAt
+	}
+	if r.Failure != nil {
+		p.Code = reason.Code(r.Failure.Code)
+	}
+	if r.Waiting != nil {
+		p.WaitCode, p.WaitUntil = reason.Code(r.Waiting.Code), r.Waiting.Until
+	}
+	return reason.StatusSentence(p)
+}
+
+// FailureView is why something failed, with what to do.
+type FailureView struct {
+	Code            string            `json:"code"`
+	Sentence        string            `json:"sentence" doc:"What happened and what it means for the tenant"`
+	Next            string            `json:"next,omitempty" doc:"What to do"`
+	Severity        string            `json:"severity" enum:"error,warning,info"`
+	HTTPStatus      int               `json:"httpStatus,omitempty" doc:"Of Microsoft's answer"`
+	GraphCode       string            `json:"graphCode,omitempty" doc:"Microsoft's own code"`
+	GraphRequestID  string            `json:"graphRequestId,omitempty" doc:"Name this to Microsoft's support"`
+	ClientRequestID string            `json:"clientRequestId,omitempty"`
+	Params          map[string]string `json:"params,omitempty" doc:"Names and figures of the sentence"`
+}
+
+func failureView(f *run.Failure, scope reason.Scope, p params) *FailureView {
+	if f == nil {
+		return nil
+	}
+	code := reason.Code(f.Code)
+	view := &FailureView{
+		Code: f.Code, Sentence: reason.Sentence(code, scope, p), Next: reason.Next(code, scope, p), Severity: string(reason.Error),
+		HTTPStatus: f.HTTPStatus, GraphCode: f.GraphCode, GraphRequestID: f.GraphRequestID, ClientRequestID: f.ClientRequestID,
+		Params: params(f.Params).Clean(),
+	}
+	if e, ok := reason.Lookup(code, scope); ok {
+		view.Severity = string(e.Severity)
+	}
+	return view
+}

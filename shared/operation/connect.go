@@ -1,0 +1,118 @@
+package operation
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"tenantatlas/shared/graph"
+	"tenantatlas/shared/reason"
+	"tenantatlas/shared/run"
+)
+
+// CredentialReader reads the credential store.
+type CredentialReader interface {
+	// Credential reads what a reference names. run.ErrNotFound.
+	Credential(ctx context.Context, ref string) (run.Credential, error)
+}
+
+// Connector signs in to tenants and keeps the clients, and with them their
+// tokens, for as long as the process lives and the tenant does not change.
+type Connector struct {
+	Credentials CredentialReader
+	// Endpoint takes the place of the tenant's cloud, for a stand-in. nil in
+	// production.
+	Endpoint *graph.Endpoint
+	Version  string
+	Log      *slog.Logger
+	// HTTPClient and Retry are those of package graph; zero values mean its
+	// defaults.
+	HTTPClient *http.Client
+	Retry      graph.Retry
+
+	mu      sync.Mutex
+	clients map[string]connected
+}
+
+type connected struct {
+	rev    int64
+	since  time.Time
+	reader graphReader
+}
+
+// Clients are kept this long and this many: a rotated secret is read anew in
+// time even where the tenant's record did not change with it.
+const (
+	clientLife = 15 * time.Minute
+	maxClients = 64
+)
+
+// Connect returns a client of the tenant that can only read.
+func (c *Connector) Connect(ctx context.Context, t run.Tenant) (Reader, error) {
+	c.mu.Lock()
+	have, ok := c.clients[t.ID]
+	c.mu.Unlock()
+	if ok && have.rev == t.Rev && time.Since(have.since) < clientLife {
+		return have.reader, nil
+	}
+	secret, err := c.Credentials.Credential(ctx, t.CredentialRef)
+	if err != nil {
+		return nil, fmt.Errorf("read credential: %w", err)
+	}
+	reader, err := graph.NewReader(graph.Config{
+		Cloud: graph.Cloud(t.Cloud), Endpoint: c.Endpoint, TenantID: t.GraphTenantID, ClientID: t.ClientID, Version: c.Version,
+		Credential: graph.Credential{Secret: secret.ClientSecret, CertificatePEM: secret.Certificate},
+		Observer:   c.observe(t.ID), HTTPClient: c.HTTPClient, Retry: c.Retry,
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.clients == nil || len(c.clients) >= maxClients {
+		c.clients = map[string]connected{}
+	}
+	made := connected{rev: t.Rev, since: time.Now(), reader: graphReader{reader}}
+	c.clients[t.ID] = made
+	return made.reader, nil
+}
+
+func (c *Connector) observe(tenantID string) func(graph.Observation) {
+	return func(o graph.Observation) {
+		level := slog.LevelDebug
+		if o.Code != "" {
+			level = slog.LevelInfo
+		}
+		c.Log.Log(context.Background(), level, "graph request", "tenant", tenantID, "method", o.Method, "path", o.Path,
+			"status", o.Status, "ms", o.Duration.Milliseconds(), "attempt", o.Attempt, "code", string(o.Code),
+			"requestId", o.RequestID, "clientRequestId", o.ClientRequestID)
+	}
+}
+
+// graphReader is the Graph client in the words of this package.
+type graphReader struct{ client *graph.Reader }
+
+func (r graphReader) CheckToken(ctx context.Context) error { return r.client.CheckToken(ctx) }
+
+func (r graphReader) Get(ctx context.Context, path, query string, doing reason.Doing) (json.RawMessage, error) {
+	q, err := url.ParseQuery(query)
+	if err != nil {
+		return nil, fmt.Errorf("query of %s: %w", path, err)
+	}
+	resp, err := r.client.Get(ctx, graph.Request{Path: path, Query: q, Doing: doing})
+	return resp.Body, err
+}
+
+func (r graphReader) List(ctx context.Context, path, query string, item func(json.RawMessage) error) error {
+	q, err := url.ParseQuery(query)
+	if err != nil {
+		return fmt.Errorf("query of %s: %w", path, err)
+	}
+	_, err = r.client.List(ctx, graph.Request{Path: path, Query: q}, graph.ListOptions{}, item)
+	return err
+}

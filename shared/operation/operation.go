@@ -1,0 +1,226 @@
+// Package operation holds what each kind of run does: testing a connection,
+// syncing the inventory, capturing a policy. Each is an engine.Operation over
+// the contracts of package run and a reader of Microsoft Graph; none of them can
+// write to a tenant.
+package operation
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/url"
+	"time"
+
+	"tenantatlas/shared/catalog"
+	"tenantatlas/shared/engine"
+	"tenantatlas/shared/graph"
+	"tenantatlas/shared/reason"
+	"tenantatlas/shared/run"
+)
+
+// Reader reads one tenant's configuration from Microsoft Graph. Its errors are
+// those of package graph.
+type Reader interface {
+	// CheckToken tells whether Microsoft accepts the credential.
+	CheckToken(ctx context.Context) error
+	// Get reads one object.
+	Get(ctx context.Context, path, query string, doing reason.Doing) (json.RawMessage, error)
+	// List reads a collection to its end and hands over its items in order.
+	List(ctx context.Context, path, query string, item func(json.RawMessage) error) error
+}
+
+// Connect signs in to a tenant. Its errors are those of package graph, or
+// run.ErrNotFound when the stored credential is gone.
+type Connect func(ctx context.Context, t run.Tenant) (Reader, error)
+
+// Deps is what the operations need.
+type Deps struct {
+	Tenants  run.Tenants
+	Policies run.Policies
+	Archive  run.Archive
+	Connect  Connect
+	Now      func() time.Time
+	Log      *slog.Logger
+}
+
+// Operations lists the operations that this package knows how to bind.
+func Operations() []run.Operation {
+	return []run.Operation{run.OpConnectionTest, run.OpInventorySync, run.OpCaptureSnapshot}
+}
+
+// Bind returns what makes a claimed run of the operation work, or an error for
+// an operation that this package does not know.
+func (d Deps) Bind(op run.Operation) (engine.Bind, error) {
+	var bind func(session) (engine.Operation, error)
+	switch op {
+	case run.OpConnectionTest:
+		bind = newConnectionTest
+	case run.OpInventorySync:
+		bind = newInventorySync
+	case run.OpCaptureSnapshot:
+		bind = newCapture
+	default:
+		return nil, fmt.Errorf("no worker for operation %q", op)
+	}
+	return func(ctx context.Context, r run.Run) (engine.Operation, error) {
+		t, err := d.Tenants.Tenant(ctx, r.TenantID)
+		if err != nil {
+			return nil, fmt.Errorf("read tenant: %w", err)
+		}
+		reader, err := d.Connect(ctx, t)
+		if err != nil {
+			return nil, connectVerdict(err)
+		}
+		return bind(session{Deps: d, run: r, tenant: t, graph: reader})
+	}, nil
+}
+
+// session is one run at work in one tenant.
+type session struct {
+	Deps
+	run    run.Run
+	tenant run.Tenant
+	graph  Reader
+}
+
+// Probe of every operation here: reads and our own idempotent writes can be
+// repeated, so nothing needs to be found out before.
+func (session) Probe(context.Context, run.Item) (*run.Outcome, error) { return nil, nil }
+
+func connectVerdict(err error) error {
+	var safe *graph.Error
+	switch {
+	case errors.Is(err, run.ErrNotFound):
+		return &engine.Fail{Failure: run.Failure{Code: string(reason.CredentialUnavailable)}}
+	case errors.As(err, &safe):
+		return verdict(err)
+	}
+	// The credential store did not answer; it may the next time.
+	return &engine.Wait{Code: string(reason.CredentialUnavailable), Failure: run.Failure{Code: string(reason.CredentialUnavailable)}}
+}
+
+// endsRun are the codes that every further request of the run would meet too.
+var endsRun = map[reason.Code]bool{
+	reason.CredentialInvalid: true, reason.CredentialExpired: true, reason.CredentialUnavailable: true,
+	reason.AppNotFound: true, reason.AppDisabled: true, reason.BlockedByPolicy: true,
+	reason.TenantNotFound: true, reason.TenantBlocked: true, reason.WrongCloud: true,
+}
+
+// verdict turns an error of a Graph request into what it means for the run: a
+// *engine.Wait, a *engine.Fail, or a *itemError when only the item failed.
+// Errors that do not come from Graph are returned as they are.
+func verdict(err error) error {
+	var safe *graph.Error
+	if !errors.As(err, &safe) {
+		return err
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	failure := failureOf(safe.Failure)
+	var throttled *graph.ThrottledError
+	var unavailable *graph.UnavailableError
+	switch {
+	case errors.As(err, &throttled):
+		return &engine.Wait{Code: string(reason.GraphThrottled), After: throttled.RetryAfter, Failure: failure}
+	case errors.As(err, &unavailable):
+		return &engine.Wait{Code: string(reason.GraphUnavailable), After: unavailable.RetryAfter, Failure: failure}
+	case endsRun[safe.Failure.Code]:
+		return &engine.Fail{Failure: failure}
+	}
+	return &itemError{failure: failure}
+}
+
+// itemError says that one item failed and others may well succeed.
+type itemError struct{ failure run.Failure }
+
+func (e *itemError) Error() string { return "item failed: " + e.failure.Code }
+
+// failureOf converts the safe description of a Graph failure into the domain's.
+func failureOf(f reason.Failure) run.Failure {
+	f = f.Sanitize()
+	out := run.Failure{
+		Code: string(f.Code), HTTPStatus: f.HTTPStatus, GraphCode: f.GraphCode,
+		GraphRequestID: f.GraphRequestID, ClientRequestID: f.ClientRequestID, Params: maps.Clone(map[string]string(f.Params)),
+	}
+	if f.EntraCode != "" {
+		if out.Params == nil {
+			out.Params = map[string]string{}
+		}
+		out.Params[string(reason.FieldEntraCode)] = f.EntraCode
+	}
+	return out
+}
+
+// settle turns the end of an item into its outcome, or into what stops the run.
+func settle(o run.Outcome, err error) (run.Outcome, error) {
+	if err == nil {
+		return o, nil
+	}
+	var item *itemError
+	if err = verdict(err); !errors.As(err, &item) {
+		return run.Outcome{}, err
+	}
+	return run.Outcome{Status: run.OutcomeFailed, Code: item.failure.Code, Failure: &item.failure}, nil
+}
+
+// needs adds to a failure what a person needs to grant.
+func needs(err error, t catalog.Type) error {
+	var item *itemError
+	if v := verdict(err); errors.As(v, &item) && item.failure.Code == string(reason.ConsentMissing) {
+		if item.failure.Params == nil {
+			item.failure.Params = map[string]string{}
+		}
+		item.failure.Params[string(reason.FieldPermission)] = t.ReadPermissions[0]
+		item.failure.Params[string(reason.FieldType)] = t.Title
+		return item
+	}
+	return err
+}
+
+// objectPath is the path of a part of one object. The id comes from Graph and
+// is data: it is escaped, whatever it holds.
+func objectPath(p catalog.Part, graphID string) string { return p.PathFor(url.PathEscape(graphID)) }
+
+// typeInput is the input of operations over policy types.
+type typeInput struct {
+	Types []string `json:"types"`
+}
+
+// plannedTypes are the types that a run asks for; all when it names none.
+func plannedTypes(r run.Run) ([]catalog.Type, error) {
+	var in typeInput
+	if len(r.Input) > 0 {
+		if err := json.Unmarshal(r.Input, &in); err != nil {
+			return nil, fmt.Errorf("read input of run: %w", err)
+		}
+	}
+	if len(in.Types) == 0 {
+		return catalog.All(), nil
+	}
+	types := make([]catalog.Type, 0, len(in.Types))
+	for _, id := range in.Types {
+		t, ok := catalog.ByID(id)
+		if !ok {
+			return nil, fmt.Errorf("run names the unknown policy type %q", id)
+		}
+		types = append(types, t)
+	}
+	return types, nil
+}
+
+// typeItems are the items of operations that act on policy types.
+func typeItems(r run.Run) ([]run.Item, error) {
+	types, err := plannedTypes(r)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]run.Item, len(types))
+	for i, t := range types {
+		items[i] = run.Item{Key: t.ID, Kind: "policy_type", Name: t.Title, Type: t.ID}
+	}
+	return items, nil
+}
