@@ -1,0 +1,85 @@
+package function
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/awslabs/aws-lambda-go-api-proxy/httpadapter"
+
+	"tenantatlas/shared/dynamostore"
+	"tenantatlas/shared/httpapi"
+	"tenantatlas/shared/run"
+	"tenantatlas/shared/s3archive"
+	"tenantatlas/shared/secretstore"
+	"tenantatlas/shared/signin"
+	"tenantatlas/shared/sqsqueue"
+	"tenantatlas/shared/start"
+)
+
+// deadlines are how long a run of each operation may take. People wait for the
+// first; the others may have to sit out an outage of Microsoft.
+var deadlines = map[run.Operation]time.Duration{
+	run.OpConnectionTest:  5 * time.Minute,
+	run.OpCaptureSnapshot: time.Hour,
+	run.OpInventorySync:   4 * time.Hour,
+}
+
+// API builds the handler of the HTTP API.
+func API(ctx context.Context, log *slog.Logger) (any, error) {
+	e := environment{get: os.Getenv}
+	var (
+		table    = e.must("TABLE_NAME", "the table with all records")
+		bucket   = e.must("ARCHIVE_BUCKET", "the bucket with all payloads")
+		prefix   = e.must("SECRET_PREFIX", "where the names of credentials begin")
+		keyID    = e.or("SECRET_KMS_KEY_ID", "")
+		console  = e.or("CONSOLE_URL", "")
+		deadline = e.seconds("RUN_DEADLINE_SECONDS", 0)
+		urls     = map[run.Operation]string{}
+		identity = signin.Config{
+			Issuer: e.or("OIDC_ISSUER", ""), Audience: e.or("OIDC_AUDIENCE", ""), Scope: e.or("API_SCOPE", ""),
+			GroupsClaim: e.or("GROUPS_CLAIM", "cognito:groups"), AdminGroup: e.or("PLATFORM_ADMIN_GROUP", "platform-admins"),
+			KeysURL: e.or("JWKS_URL", ""),
+		}
+	)
+	for op, name := range queueSettings {
+		urls[op] = e.must(name, "the queue of "+string(op))
+	}
+	if err := e.err(); err != nil {
+		return nil, err
+	}
+	if err := identity.Validate(); err != nil {
+		return nil, fmt.Errorf("sign-in: %w", err)
+	}
+	cfg, err := awsConfig(ctx)
+	if err != nil {
+		return nil, err
+	}
+	store := dynamostore.New(dynamodb.NewFromConfig(cfg), table, dynamostore.Options{})
+	identify := signin.Gateway(identity, time.Now)
+	if identity.KeysURL != "" {
+		identify = signin.Verifier(identity, time.Now)
+	}
+	handler := httpapi.New(httpapi.Deps{
+		Starter: &start.Starter{
+			Runs: store, Queue: sqsqueue.New(sqs.NewFromConfig(cfg), urls), Now: time.Now, Log: log,
+		},
+		Tenants: store, Runs: store, Policies: store, Records: store,
+		Archive:     s3archive.New(s3.NewFromConfig(cfg), bucket, s3archive.Options{}),
+		Credentials: secretstore.New(secretsmanager.NewFromConfig(cfg), prefix, keyID),
+		Now:         time.Now, Log: log, Identify: identify, ConsoleURL: console,
+		Deadline: func(op run.Operation) time.Duration {
+			if deadline > 0 {
+				return deadline
+			}
+			return deadlines[op]
+		},
+	})
+	return httpadapter.NewV2(handler).ProxyWithContext, nil
+}

@@ -1,0 +1,91 @@
+// Package function is the wiring that the binaries under functions share: it
+// reads the environment, builds clients and hands Lambda's events to handlers
+// that know no SDK and no Lambda. It is the only package that knows all
+// adapters; nothing but a function's main imports it.
+package function
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+
+	"tenantatlas/shared/run"
+)
+
+// Version is the version of the product, set by the build.
+var Version = "dev"
+
+// environment reads settings and remembers everything that is missing, so that
+// a bad deployment reports all of it at once.
+type environment struct {
+	get  func(string) string
+	errs []error
+}
+
+func (e *environment) must(name, what string) string {
+	v := e.get(name)
+	if v == "" {
+		e.errs = append(e.errs, fmt.Errorf("%s is not set: %s", name, what))
+	}
+	return v
+}
+
+func (e *environment) or(name, fallback string) string {
+	if v := e.get(name); v != "" {
+		return v
+	}
+	return fallback
+}
+
+func (e *environment) seconds(name string, fallback time.Duration) time.Duration {
+	v := e.get(name)
+	if v == "" {
+		return fallback
+	}
+	n, err := strconv.Atoi(v)
+	if err != nil || n <= 0 {
+		e.errs = append(e.errs, fmt.Errorf("%s must be a whole number of seconds above 0", name))
+		return fallback
+	}
+	return time.Duration(n) * time.Second
+}
+
+func (e *environment) err() error { return errors.Join(e.errs...) }
+
+// queueSettings names the environment variable with the queue of an operation.
+var queueSettings = map[run.Operation]string{
+	run.OpConnectionTest:  "QUEUE_CONNECTION_TEST_URL",
+	run.OpInventorySync:   "QUEUE_INVENTORY_SYNC_URL",
+	run.OpCaptureSnapshot: "QUEUE_POLICY_CAPTURE_SNAPSHOT_URL",
+}
+
+// Main runs a function: it builds the handler once and serves events until
+// Lambda ends the process. A handler that cannot be built ends the process with
+// one line, which Lambda reports as a failed start.
+func Main(build func(context.Context, *slog.Logger) (any, error)) {
+	log := Logger(os.Stdout, os.Getenv("LOG_LEVEL"))
+	handler, err := build(context.Background(), log)
+	if err != nil {
+		log.Error("function cannot start", "error", err)
+		os.Exit(1)
+	}
+	lambda.Start(handler)
+}
+
+func awsConfig(ctx context.Context) (aws.Config, error) {
+	// Three attempts for everything of AWS: what is retried beyond that is
+	// decided above, where it is known what a lost answer means.
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithRetryMaxAttempts(3))
+	if err != nil {
+		return aws.Config{}, fmt.Errorf("load AWS configuration: %w", err)
+	}
+	return cfg, nil
+}

@@ -1,0 +1,99 @@
+package function
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"tenantatlas/shared/dynamostore"
+	"tenantatlas/shared/engine"
+	"tenantatlas/shared/graph"
+	"tenantatlas/shared/operation"
+	"tenantatlas/shared/run"
+	"tenantatlas/shared/s3archive"
+	"tenantatlas/shared/secretstore"
+	"tenantatlas/shared/sqsqueue"
+)
+
+// Worker builds the handler of one operation's queue.
+func Worker(op run.Operation) func(context.Context, *slog.Logger) (any, error) {
+	return func(ctx context.Context, log *slog.Logger) (any, error) {
+		e := environment{get: os.Getenv}
+		table := e.must("TABLE_NAME", "the table with all records")
+		queue := e.must(queueSettings[op], "the queue of "+string(op))
+		prefix := e.must("SECRET_PREFIX", "where the names of credentials begin")
+		// Only a capture writes payloads; the others have no access to the bucket.
+		var bucket string
+		if op == run.OpCaptureSnapshot {
+			bucket = e.must("ARCHIVE_BUCKET", "the bucket with all payloads")
+		}
+		endpoint, err := graphEndpoint(&e)
+		if err := errors.Join(e.err(), err); err != nil {
+			return nil, err
+		}
+		cfg, err := awsConfig(ctx)
+		if err != nil {
+			return nil, err
+		}
+		store := dynamostore.New(dynamodb.NewFromConfig(cfg), table, dynamostore.Options{})
+		connector := &operation.Connector{
+			Credentials: secretstore.New(secretsmanager.NewFromConfig(cfg), prefix, ""),
+			Endpoint:    endpoint, Version: Version, Log: log,
+		}
+		deps := operation.Deps{Tenants: store, Policies: store, Connect: connector.Connect, Now: time.Now, Log: log}
+		if bucket != "" {
+			deps.Archive = s3archive.New(s3.NewFromConfig(cfg), bucket, s3archive.Options{})
+		}
+		bind, err := deps.Bind(op)
+		if err != nil {
+			return nil, err
+		}
+		ids := run.IDSource{}
+		worker := &engine.Engine{
+			Operation: op, Runs: store, Tenants: store,
+			Queue: sqsqueue.New(sqs.NewFromConfig(cfg), map[run.Operation]string{op: queue}),
+			Bind:  bind, Now: time.Now, Log: log,
+			Owner: func() string { return ids.New("own_", time.Now()) },
+		}
+		return queueHandler(worker.Handle, log), nil
+	}
+}
+
+// graphEndpoint is the stand-in that takes the place of Microsoft's addresses,
+// or nil for the tenant's own cloud.
+func graphEndpoint(e *environment) (*graph.Endpoint, error) {
+	endpoint := graph.Endpoint{GraphURL: e.or("GRAPH_URL", ""), AuthorityURL: e.or("AUTHORITY_URL", "")}
+	if endpoint == (graph.Endpoint{}) {
+		return nil, nil
+	}
+	return &endpoint, endpoint.Validate()
+}
+
+// queueHandler hands each message to handle and reports those that must come
+// again, one by one. A message that cannot be read is among them: it ends in
+// the dead-letter queue, where a person sees it.
+func queueHandler(handle func(context.Context, run.Dispatch) error, log *slog.Logger) func(context.Context, events.SQSEvent) (events.SQSEventResponse, error) {
+	return func(ctx context.Context, event events.SQSEvent) (events.SQSEventResponse, error) {
+		// Never nil: a null list breaks consumers that expect an array.
+		resp := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
+		for _, m := range event.Records {
+			d, err := sqsqueue.ParseDispatch([]byte(m.Body))
+			if err == nil {
+				err = handle(ctx, d)
+			}
+			if err != nil {
+				log.ErrorContext(ctx, "message must come again", "message", m.MessageId, "tenant", d.TenantID, "run", d.RunID, "error", err)
+				resp.BatchItemFailures = append(resp.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: m.MessageId})
+			}
+		}
+		return resp, nil
+	}
+}
