@@ -76,7 +76,9 @@ func (c Config) Principal(claims map[string]string, now time.Time) (run.Principa
 		return run.Principal{}, httpapi.ErrUnauthenticated
 	}
 	for _, name := range []string{"email", "name", "preferred_username", "username"} {
-		if p.Name = claims[name]; p.Name != "" {
+		// Cognito repeats the subject as the user name; an id is no name.
+		if v := claims[name]; v != "" && v != p.UserID {
+			p.Name = v
 			break
 		}
 	}
