@@ -1,0 +1,90 @@
+package notifier_test
+
+import (
+	"testing"
+	"time"
+
+	"tenantatlas/shared/notifier"
+	"tenantatlas/shared/run"
+	"tenantatlas/shared/run/memstore"
+)
+
+var at = time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
+
+// life is the images of a run that a stream carries, in order.
+func life() []run.Run {
+	started, ended := at.Add(time.Second), at.Add(time.Minute)
+	queued := run.Run{ID: "run_1", TenantID: "ten_1", Operation: run.OpInventorySync, Initiator: run.Initiator{UserID: "user-1"}, Status: run.StatusQueued, CreatedAt: at}
+	running := queued
+	running.Status, running.StartedAt, running.Epoch = run.StatusRunning, &started, 1
+	committed := running
+	committed.Seq, committed.Counts = 1, run.Counts{Total: 2, Succeeded: 1}
+	finished := committed
+	finished.Status, finished.FinishedAt, finished.Counts = run.StatusPartial, &ended, run.Counts{Total: 2, Succeeded: 1, Failed: 1}
+	return []run.Run{queued, running, committed, finished}
+}
+
+func replay(t *testing.T, n notifier.Notifier, images []run.Run) {
+	t.Helper()
+	var old *run.Run
+	for _, r := range images {
+		if err := n.Changed(t.Context(), old, r); err != nil {
+			t.Fatal(err)
+		}
+		old = &r
+	}
+}
+
+// Queued, running and the end, each once however often the stream repeats;
+// only the end is unread, and reading it lasts.
+func TestEachOnce(t *testing.T) {
+	store := memstore.New()
+	n := notifier.Notifier{Store: store}
+	replay(t, n, life())
+	page, err := store.Notifications(t.Context(), run.NotificationQuery{UserID: "user-1"}, run.PageRequest{})
+	if err != nil || len(page.Items) != 3 {
+		t.Fatalf("%d notifications, %v", len(page.Items), err)
+	}
+	end := page.Items[0]
+	if end.Kind != run.NotifyEnded || end.Status != run.StatusPartial || end.Read || end.Counts.Failed != 1 || !page.Items[1].Read || !page.Items[2].Read {
+		t.Errorf("%+v", page.Items)
+	}
+	if err := store.MarkRead(t.Context(), run.NotificationKey{UserID: "user-1", TenantID: "ten_1", At: end.At, RunID: end.RunID, Kind: end.Kind}); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		replay(t, n, life())
+	}
+	page, err = store.Notifications(t.Context(), run.NotificationQuery{UserID: "user-1"}, run.PageRequest{})
+	if err != nil || len(page.Items) != 3 || !page.Items[0].Read {
+		t.Errorf("after a replay: %+v, %v", page.Items, err)
+	}
+}
+
+// A run that never reached a worker tells of its start and its end.
+func TestDispatchFailure(t *testing.T) {
+	store := memstore.New()
+	images := life()
+	failed := images[0]
+	failed.Status, failed.FinishedAt, failed.Failure = run.StatusFailed, &at, &run.Failure{Code: "dispatch_failed"}
+	replay(t, notifier.Notifier{Store: store}, []run.Run{images[0], failed})
+	page, err := store.Notifications(t.Context(), run.NotificationQuery{UserID: "user-1", Unread: true}, run.PageRequest{})
+	if err != nil || len(page.Items) != 1 || page.Items[0].Failure.Code != "dispatch_failed" {
+		t.Errorf("%+v, %v", page.Items, err)
+	}
+}
+
+// A state of a later version, and a run without an initiator, notify nobody.
+func TestNothingToTell(t *testing.T) {
+	images := life()
+	odd := images[1]
+	odd.Status = "paused"
+	if _, ok := notifier.For(&images[0], odd); ok {
+		t.Error("an unknown state notifies")
+	}
+	nobody := images[0]
+	nobody.Initiator = run.Initiator{}
+	if _, ok := notifier.For(nil, nobody); ok {
+		t.Error("a run without an initiator notifies")
+	}
+}
