@@ -25,6 +25,9 @@ type config struct {
 	// Another stand-in for Microsoft, instead of the simulator; all or none.
 	graphURL, authorityURL, graphCAFile string
 
+	// RUN_DEADLINE_SECONDS, "" for each operation's own.
+	runDeadline string
+
 	tenants []tenantSeed
 }
 
@@ -55,6 +58,7 @@ func loadConfig(root string, getenv func(string) string) (config, error) {
 		graphURL:     strings.TrimRight(getenv("GRAPH_URL"), "/"),
 		authorityURL: strings.TrimRight(getenv("AUTHORITY_URL"), "/"),
 		graphCAFile:  getenv("GRAPH_CA_FILE"),
+		runDeadline:  getenv("RUN_DEADLINE_SECONDS"),
 		tenants: []tenantSeed{
 			{"contoso", "c0a70501-0000-4000-8000-00000000c0a7", "c0a70501-0000-4000-8000-0000000000a1", "contoso-local-client-secret"},
 			{"fabrikam", "fab81ca3-0000-4000-8000-00000000fab8", "fab81ca3-0000-4000-8000-0000000000a1", "fabrikam-local-client-secret"},

@@ -97,6 +97,9 @@ func deploy(ctx context.Context, c config, p *processes, graph stackfile.Graph) 
 	if graph.CAFile != "" {
 		parameters = append(parameters, "GraphCaFile="+graph.CAFile)
 	}
+	if c.runDeadline != "" {
+		parameters = append(parameters, "RunDeadlineSeconds="+c.runDeadline)
+	}
 	args := append([]string{
 		"deploy",
 		"--config-file", c.root + "/samconfig.toml", "--config-env", "local",

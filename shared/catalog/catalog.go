@@ -25,7 +25,7 @@ const (
 // (learn.microsoft.com/graph/throttling-limits).
 type Lane string
 
-// The lanes.
+// LaneDeviceConfiguration serves configuration and compliance policies.
 const LaneDeviceConfiguration Lane = "device-configuration"
 
 // Part is one Graph read that makes up a policy.
@@ -158,7 +158,7 @@ func ByID(id string) (Type, bool) {
 	return all[i], true
 }
 
-// PartPath is the path of a part for one Graph id.
+// PathFor is the path of the part for one Graph id.
 func (p Part) PathFor(graphID string) string {
 	return strings.ReplaceAll(p.Path, "{id}", graphID)
 }

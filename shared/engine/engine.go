@@ -120,9 +120,9 @@ func (e *Engine) Handle(ctx context.Context, d run.Dispatch) error {
 	switch {
 	case errors.Is(err, run.ErrNotFound):
 		w.log.WarnContext(ctx, "message names no run")
-		return nil
+		return nil //nolint:nilerr // a message of nothing is done with
 	case errors.Is(err, run.ErrRunEnded):
-		return nil // a duplicate or late message
+		return nil //nolint:nilerr // a duplicate or late message
 	case errors.Is(err, run.ErrRunLeased):
 		// Another worker has it, or had it and died. The message comes back after
 		// its visibility time: it is then a duplicate, or the rescue.

@@ -331,7 +331,7 @@ func TestRedeliveredMessageFinishesTheRun(t *testing.T) {
 		r := b.start()
 		m, _ := b.queue.take()
 		errDead := errors.New("process was killed")
-		b.store.Hook = func(method string, done bool) error {
+		b.store.Hook = func(method string, _ bool) error {
 			if method == "CommitSlice" || method == "Release" {
 				return errDead
 			}
@@ -464,7 +464,7 @@ func TestStuckRunEnds(t *testing.T) {
 func TestFailEndsTheRun(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := newBed(t, 10)
-		b.op.act = func(_ context.Context, item run.Item) (run.Outcome, error) {
+		b.op.act = func(context.Context, run.Item) (run.Outcome, error) {
 			return run.Outcome{}, &engine.Fail{Failure: run.Failure{Code: "credential_invalid"}}
 		}
 		r := b.start()
@@ -538,7 +538,7 @@ func TestOvertakenWorkerStops(t *testing.T) {
 func TestLongRunYields(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := newBed(t, 100)
-		b.op.act = func(ctx context.Context, _ run.Item) (run.Outcome, error) {
+		b.op.act = func(context.Context, run.Item) (run.Outcome, error) {
 			time.Sleep(30 * time.Second)
 			return run.Outcome{Status: run.OutcomeSucceeded}, nil
 		}

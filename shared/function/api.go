@@ -64,7 +64,7 @@ func API(ctx context.Context, log *slog.Logger) (any, error) {
 	store := dynamostore.New(dynamodb.NewFromConfig(cfg), table, dynamostore.Options{})
 	identify := signin.Gateway(identity, time.Now)
 	if identity.KeysURL != "" {
-		identify = signin.Verifier(identity, time.Now)
+		identify = signin.Verifier(ctx, identity, time.Now)
 	}
 	handler := httpapi.New(httpapi.Deps{
 		Starter: &start.Starter{

@@ -84,10 +84,10 @@ func Document() ([]byte, error) {
 func (s *server) register(mux *http.ServeMux) huma.API {
 	// huma keeps its error constructor in a package variable; ours is set once.
 	setErrors.Do(func() {
-		huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
+		huma.NewError = func(status int, _ string, errs ...error) huma.StatusError {
 			return frameworkProblem(context.Background(), status, errs)
 		}
-		huma.NewErrorWithContext = func(ctx huma.Context, status int, msg string, errs ...error) huma.StatusError {
+		huma.NewErrorWithContext = func(ctx huma.Context, status int, _ string, errs ...error) huma.StatusError {
 			return frameworkProblem(ctx.Context(), status, errs)
 		}
 	})

@@ -744,7 +744,7 @@ func TestNotifications(t *testing.T) {
 // A store that fails gives an answer without its words, and is logged once.
 func TestInternalFaultsStayInside(t *testing.T) {
 	b := newBed(t)
-	b.store.Hook = func(method string, done bool) error {
+	b.store.Hook = func(method string, _ bool) error {
 		if method == "Run" {
 			return errors.New("table said " + canary)
 		}

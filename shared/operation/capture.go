@@ -27,7 +27,7 @@ const PayloadSchema = "tenantatlas.policy/1"
 // megabytes.
 const MaxPayloadBytes = 24 << 20
 
-func newCapture(s session) (engine.Operation, error) { return capture{s}, nil }
+func newCapture(s session) engine.Operation { return capture{s} }
 
 func (c capture) Plan(context.Context) ([]run.Item, error) {
 	t := c.run.Target

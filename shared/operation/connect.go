@@ -67,7 +67,8 @@ func (c *Connector) Connect(ctx context.Context, t run.Tenant) (Reader, error) {
 	reader, err := graph.NewReader(graph.Config{
 		Cloud: graph.Cloud(t.Cloud), Endpoint: c.Endpoint, TenantID: t.GraphTenantID, ClientID: t.ClientID, Version: c.Version,
 		Credential: graph.Credential{Secret: secret.ClientSecret, CertificatePEM: secret.Certificate},
-		Observer:   c.observe(t.ID), HTTPClient: c.HTTPClient, Retry: c.Retry,
+		Observer:   c.observe(t.ID), //nolint:contextcheck // the hook is handed no context
+		HTTPClient: c.HTTPClient, Retry: c.Retry,
 	})
 	if err != nil {
 		return nil, err
@@ -83,7 +84,7 @@ func (c *Connector) Connect(ctx context.Context, t run.Tenant) (Reader, error) {
 }
 
 func (c *Connector) observe(tenantID string) func(graph.Observation) {
-	return func(o graph.Observation) {
+	return func(o graph.Observation) { //nolint:contextcheck // the hook is handed no context
 		level := slog.LevelDebug
 		if o.Code != "" {
 			level = slog.LevelInfo

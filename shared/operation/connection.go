@@ -16,7 +16,7 @@ type connectionTest struct{ session }
 
 const credentialItem = "credential"
 
-func newConnectionTest(s session) (engine.Operation, error) { return connectionTest{s}, nil }
+func newConnectionTest(s session) engine.Operation { return connectionTest{s} }
 
 func (c connectionTest) Plan(context.Context) ([]run.Item, error) {
 	types, err := typeItems(c.run)

@@ -44,7 +44,7 @@ const (
 	verifyVanished = 20
 )
 
-func newInventorySync(s session) (engine.Operation, error) {
+func newInventorySync(s session) engine.Operation {
 	op := &inventorySync{session: s}
 	var mu sync.Mutex
 	var loaded map[string]run.Policy
@@ -66,7 +66,7 @@ func newInventorySync(s session) (engine.Operation, error) {
 		}
 		return loaded, nil
 	}
-	return op, nil
+	return op
 }
 
 func (s *inventorySync) Plan(context.Context) ([]run.Item, error) { return typeItems(s.run) }

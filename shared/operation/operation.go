@@ -54,7 +54,7 @@ func Operations() []run.Operation {
 // Bind returns what makes a claimed run of the operation work, or an error for
 // an operation that this package does not know.
 func (d Deps) Bind(op run.Operation) (engine.Bind, error) {
-	var bind func(session) (engine.Operation, error)
+	var bind func(session) engine.Operation
 	switch op {
 	case run.OpConnectionTest:
 		bind = newConnectionTest
@@ -74,7 +74,7 @@ func (d Deps) Bind(op run.Operation) (engine.Bind, error) {
 		if err != nil {
 			return nil, connectVerdict(err)
 		}
-		return bind(session{Deps: d, run: r, tenant: t, graph: reader})
+		return bind(session{Deps: d, run: r, tenant: t, graph: reader}), nil
 	}, nil
 }
 

@@ -422,7 +422,7 @@ func TestRepeatedCaptureMakesOneVersion(t *testing.T) {
 	b.mustSync()
 	p := b.policy("ACSC Edge")
 	dead := true
-	b.store.Hook = func(method string, done bool) error {
+	b.store.Hook = func(method string, _ bool) error {
 		if dead && (method == "CommitSlice" || method == "Release") {
 			return context.DeadlineExceeded
 		}

@@ -171,7 +171,7 @@ func TestCredentialNeverShows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, shown := range []string{fmt.Sprint(c), fmt.Sprintf("%+v", c), fmt.Sprintf("%#v", c), fmt.Sprintf("%v", &c), fmt.Sprintf("%s", c), string(raw)} {
+	for _, shown := range []string{fmt.Sprint(c), fmt.Sprintf("%+v", c), fmt.Sprintf("%#v", c), fmt.Sprintf("%v", &c), string(raw)} {
 		if strings.Contains(shown, canary) {
 			t.Errorf("shows as %s", shown)
 		}

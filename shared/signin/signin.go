@@ -104,10 +104,10 @@ func Gateway(c Config, now func() time.Time) func(*http.Request) (run.Principal,
 }
 
 // Verifier reads and verifies the bearer token itself: signature by the
-// issuer's keys, issuer, audience or client id, and time.
-func Verifier(c Config, now func() time.Time) func(*http.Request) (run.Principal, error) {
-	// The keys outlive the request that first needs them.
-	keys := oidc.NewRemoteKeySet(context.Background(), c.KeysURL)
+// issuer's keys, issuer, audience or client id, and time. ctx lives as long as
+// the process: the keys outlive the request that first needs them.
+func Verifier(ctx context.Context, c Config, now func() time.Time) func(*http.Request) (run.Principal, error) {
+	keys := oidc.NewRemoteKeySet(ctx, c.KeysURL)
 	verifier := oidc.NewVerifier(c.Issuer, keys, &oidc.Config{SkipClientIDCheck: true, Now: now})
 	return func(r *http.Request) (run.Principal, error) {
 		scheme, raw, ok := strings.Cut(r.Header.Get("Authorization"), " ")

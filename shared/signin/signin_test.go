@@ -147,7 +147,7 @@ func TestVerifier(t *testing.T) {
 	}
 	c := config
 	c.KeysURL = i.url
-	identify := signin.Verifier(c, func() time.Time { return now })
+	identify := signin.Verifier(t.Context(), c, func() time.Time { return now })
 	payload := func(changes map[string]any) map[string]any {
 		p := map[string]any{"iss": "https://issuer.test", "sub": "user-1", "client_id": "client-1", "token_use": "access", "scope": "tenantatlas/api", "exp": now.Add(time.Hour).Unix(), "cognito:groups": []string{"platform-admins"}}
 		for k, v := range changes {
