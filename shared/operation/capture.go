@@ -99,7 +99,6 @@ func (c capture) store(ctx context.Context, t catalog.Type, p run.Policy, doc *d
 			if err != nil {
 				return run.Outcome{}, fmt.Errorf("store payload: %w", err)
 			}
-			p.Name, p.Platform = doc.name, doc.platform
 			v := run.Version{
 				TenantID: p.TenantID, PolicyID: p.ID, Number: p.LatestVersion + 1, PolicyType: t.ID, PolicyName: doc.name,
 				Platform: doc.platform, GraphID: p.GraphID, ContentHash: hash, PayloadKey: key, PayloadSize: int64(len(payload)),

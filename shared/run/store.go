@@ -192,7 +192,7 @@ type PolicyQuery struct {
 // NewVersion is a capture to be stored as the policy's next version.
 type NewVersion struct {
 	Version Version // Number is the number to give: Policy.LatestVersion + 1
-	Policy  Policy  // as read; its Rev is the condition. Name and platform are taken over
+	Policy  Policy  // as read; its Rev is the condition. It takes over the version's name and platform
 }
 
 // Policies keeps the inventory and the versions.

@@ -33,6 +33,7 @@ type Store struct {
 	runs          map[[2]string]*run.Run
 	plans         map[[2]string][]run.Item
 	chunks        map[[2]string][]run.Chunk
+	committed     map[[2]string]commit // the last commit of each run, to know a repeat
 	locks         map[[2]string]run.Lock
 	replays       map[[2]string]run.Replay
 	policies      map[[2]string]run.Policy
@@ -53,11 +54,22 @@ var (
 func New() *Store {
 	return &Store{
 		tenants: map[string]run.Tenant{}, members: map[[2]string]run.Member{}, runs: map[[2]string]*run.Run{},
-		plans: map[[2]string][]run.Item{}, chunks: map[[2]string][]run.Chunk{}, locks: map[[2]string]run.Lock{},
+		plans: map[[2]string][]run.Item{}, chunks: map[[2]string][]run.Chunk{}, committed: map[[2]string]commit{}, locks: map[[2]string]run.Lock{},
 		replays: map[[2]string]run.Replay{}, policies: map[[2]string]run.Policy{}, typeSyncs: map[[2]string]run.TypeSync{},
 		versions: map[[2]string][]run.Version{}, notifications: map[run.NotificationKey]run.Notification{}, audit: map[string]run.AuditEvent{},
 	}
 }
+
+// commit is a slice that was committed, and the answer it got.
+type commit struct {
+	fence  run.Fence
+	slice  string
+	answer run.Run
+}
+
+// maxItem is how many bytes of people's input one record may hold, about what
+// DynamoDB allows.
+const maxItem = 390_000
 
 // do runs one call under the lock, with the hook around it.
 func (s *Store) do(ctx context.Context, method string, f func() error) error {
@@ -87,7 +99,7 @@ func copyRun(r *run.Run) run.Run {
 }
 
 func auditKey(e run.AuditEvent) string {
-	return strings.Join([]string{e.TenantID, e.At.UTC().Format(time.RFC3339Nano), e.RunID, e.Event, e.ActorID, e.Details["member"]}, "#")
+	return strings.Join([]string{e.TenantID, e.At.UTC().Format(time.RFC3339Nano), e.RunID, e.Event, e.ActorID, e.Target.ID, e.Details["member"]}, "#")
 }
 
 // CreateTenant implements run.Tenants.
@@ -209,16 +221,16 @@ func (s *Store) DeleteMember(ctx context.Context, tenantID, userID string, rev i
 
 // Members implements run.Tenants.
 func (s *Store) Members(ctx context.Context, tenantID string, p run.PageRequest) (run.Page[run.Member], error) {
-	return list(ctx, s, "Members", p, maps.Values(s.members), func(m run.Member) bool { return m.TenantID == tenantID }, func(m run.Member) string { return m.UserID }, false)
+	return list(ctx, s, "Members", tenantID, p, maps.Values(s.members), func(m run.Member) bool { return m.TenantID == tenantID }, func(m run.Member) string { return m.UserID }, false)
 }
 
 // Memberships implements run.Tenants.
 func (s *Store) Memberships(ctx context.Context, userID string, p run.PageRequest) (run.Page[run.Member], error) {
-	return list(ctx, s, "Memberships", p, maps.Values(s.members), func(m run.Member) bool { return m.UserID == userID }, func(m run.Member) string { return m.TenantID }, false)
+	return list(ctx, s, "Memberships", userID, p, maps.Values(s.members), func(m run.Member) bool { return m.UserID == userID }, func(m run.Member) string { return m.TenantID }, false)
 }
 
 // list pages through values in the order of their keys.
-func list[T any](ctx context.Context, s *Store, method string, p run.PageRequest, values func(func(T) bool), keep func(T) bool, key func(T) string, newestFirst bool) (run.Page[T], error) {
+func list[T any](ctx context.Context, s *Store, method string, question any, p run.PageRequest, values func(func(T) bool), keep func(T) bool, key func(T) string, newestFirst bool) (run.Page[T], error) {
 	var page run.Page[T]
 	err := s.do(ctx, method, func() error {
 		var all []T
@@ -235,7 +247,7 @@ func list[T any](ctx context.Context, s *Store, method string, p run.PageRequest
 		})
 		from := 0
 		if p.Cursor != "" {
-			after, ok := strings.CutPrefix(p.Cursor, "after:")
+			after, ok := openCursor(method, question, p.Cursor)
 			if !ok {
 				return run.ErrBadCursor
 			}
@@ -250,11 +262,24 @@ func list[T any](ctx context.Context, s *Store, method string, p run.PageRequest
 		to := min(from+limit, len(all))
 		page.Items = all[from:to]
 		if to < len(all) {
-			page.Next = "after:" + key(all[to-1])
+			page.Next = sealCursor(method, question, key(all[to-1]))
 		}
 		return nil
 	})
 	return page, err
+}
+
+// A cursor is good for its own question only.
+func sealCursor(method string, question any, after string) string {
+	return run.Hash(method, fmt.Sprintf("%+v", question), after)[:16] + after
+}
+
+func openCursor(method string, question any, cursor string) (after string, ok bool) {
+	if len(cursor) < 16 {
+		return "", false
+	}
+	after = cursor[16:]
+	return after, sealCursor(method, question, after) == cursor
 }
 
 // StartView implements run.Runs.
@@ -285,10 +310,11 @@ func (s *Store) CreateRun(ctx context.Context, n run.NewRun) error {
 	return s.do(ctx, "CreateRun", func() error {
 		r := n.Run
 		lockKey, runKey := [2]string{r.TenantID, r.KeyHash}, [2]string{r.TenantID, r.ID}
-		if l := s.locks[lockKey]; l.ActiveRunID == r.ID && s.runs[runKey] != nil {
+		if s.runs[runKey] != nil {
 			return nil // a repeat of a call whose answer was lost
-		} else if l.ActiveRunID != "" {
-			return &run.LockHeldError{Lock: l}
+		}
+		if len(r.Input) > maxItem {
+			return run.ErrTooLarge
 		}
 		m, ok := s.members[[2]string{r.TenantID, r.Initiator.UserID}]
 		if !ok || !m.Role.Includes(n.Role) {
@@ -296,6 +322,9 @@ func (s *Store) CreateRun(ctx context.Context, n run.NewRun) error {
 		}
 		if t, ok := s.tenants[r.TenantID]; !ok || t.Disabled {
 			return run.ErrTenantDisabled
+		}
+		if l := s.locks[lockKey]; l.ActiveRunID != "" {
+			return &run.LockHeldError{Lock: l}
 		}
 		replayKey := [2]string{r.TenantID, n.IdempotencyKey}
 		if n.IdempotencyKey != "" {
@@ -369,11 +398,15 @@ func (s *Store) fenced(f run.Fence) (*run.Run, error) {
 	return have, nil
 }
 
+// fencedWrite changes the run of a worker that still holds it.
 func (s *Store) fencedWrite(ctx context.Context, method string, f run.Fence, change func(*run.Run) error) (r run.Run, err error) {
 	err = s.do(ctx, method, func() error {
 		have, err := s.fenced(f)
 		if err != nil {
 			return err
+		}
+		if have.Owner == "" {
+			return run.ErrFenced // it was given back
 		}
 		if err := change(have); err != nil {
 			return err
@@ -387,6 +420,9 @@ func (s *Store) fencedWrite(ctx context.Context, method string, f run.Fence, cha
 // SavePlan implements run.Runs.
 func (s *Store) SavePlan(ctx context.Context, f run.Fence, items []run.Item, now time.Time) (run.Run, error) {
 	return s.fencedWrite(ctx, "SavePlan", f, func(r *run.Run) error {
+		if r.Planned && r.PlanEpoch == f.Epoch {
+			return nil // a repeat
+		}
 		s.plans[[2]string{f.TenantID, f.RunID}] = slices.Clone(items)
 		r.Planned, r.PlanEpoch, r.Counts.Total, r.UpdatedAt = true, f.Epoch, len(items), now
 		return nil
@@ -417,8 +453,18 @@ func (s *Store) CommitSlice(ctx context.Context, f run.Fence, c run.SliceCommit)
 	if n := len(c.Outcomes); n < 1 || n > run.MaxSliceItems {
 		return run.Run{}, fmt.Errorf("a slice of %d outcomes", n)
 	}
-	return s.fencedWrite(ctx, "CommitSlice", f, func(r *run.Run) error {
-		key := [2]string{f.TenantID, f.RunID}
+	key := [2]string{f.TenantID, f.RunID}
+	slice := fmt.Sprintf("%+v", c.Outcomes)
+	if len(slice) > maxItem {
+		return run.Run{}, run.ErrTooLarge
+	}
+	s.mu.Lock()
+	last, again := s.committed[key]
+	s.mu.Unlock()
+	if again && last.fence == f && last.slice == slice {
+		return copyRun(&last.answer), s.do(ctx, "CommitSlice", func() error { return nil })
+	}
+	r, err := s.fencedWrite(ctx, "CommitSlice", f, func(r *run.Run) error {
 		r.Seq++
 		s.chunks[key] = append(s.chunks[key], run.Chunk{Seq: r.Seq, Epoch: f.Epoch, Outcomes: slices.Clone(c.Outcomes)})
 		for _, o := range c.Outcomes {
@@ -426,12 +472,16 @@ func (s *Store) CommitSlice(ctx context.Context, f run.Fence, c run.SliceCommit)
 			r.Totals = run.AddTotals(r.Totals, o.Numbers)
 		}
 		r.Cursor += len(c.Outcomes)
-		r.Intent, r.Attempts, r.UpdatedAt, r.LeaseUntil = nil, 1, c.At, c.LeaseUntil
+		r.Intent, r.Attempts, r.UpdatedAt, r.LeaseUntil = nil, 0, c.At, c.LeaseUntil
 		if c.End != nil {
-			return s.end(r, *c.End)
+			if err := s.end(r, *c.End); err != nil {
+				return err
+			}
 		}
+		s.committed[key] = commit{f, slice, copyRun(r)}
 		return nil
 	})
+	return r, err
 }
 
 // Release implements run.Runs.
@@ -448,7 +498,26 @@ func (s *Store) Release(ctx context.Context, f run.Fence, notBefore time.Time, w
 
 // End implements run.Runs.
 func (s *Store) End(ctx context.Context, f run.Fence, e run.RunEnd) (run.Run, error) {
-	return s.fencedWrite(ctx, "End", f, func(r *run.Run) error { return s.end(r, e) })
+	var r run.Run
+	err := s.do(ctx, "End", func() error {
+		have, err := s.fenced(f)
+		if errors.Is(err, run.ErrRunEnded) {
+			ended := s.runs[[2]string{f.TenantID, f.RunID}]
+			if ended.Epoch == f.Epoch && ended.Seq == f.Seq && ended.Status == e.Status && ended.FinishedAt.Equal(e.At) {
+				r = copyRun(ended)
+				return nil // a repeat
+			}
+		}
+		if err != nil {
+			return err
+		}
+		if err := s.end(have, e); err != nil {
+			return err
+		}
+		r = copyRun(have)
+		return nil
+	})
+	return r, err
 }
 
 // end makes a run terminal and frees its lock.
@@ -472,7 +541,7 @@ func (s *Store) end(r *run.Run, e run.RunEnd) error {
 
 // ListRuns implements run.Runs.
 func (s *Store) ListRuns(ctx context.Context, q run.RunQuery, p run.PageRequest) (run.Page[run.Run], error) {
-	return s.runPage(ctx, "ListRuns", p, func(r run.Run) bool {
+	return s.runPage(ctx, "ListRuns", q, p, func(r run.Run) bool {
 		return r.TenantID == q.TenantID &&
 			(len(q.Statuses) == 0 || slices.Contains(q.Statuses, r.Status)) &&
 			(len(q.Operations) == 0 || slices.Contains(q.Operations, r.Operation)) &&
@@ -484,10 +553,10 @@ func (s *Store) ListRuns(ctx context.Context, q run.RunQuery, p run.PageRequest)
 
 // ActiveRuns implements run.Runs.
 func (s *Store) ActiveRuns(ctx context.Context, userID string, p run.PageRequest) (run.Page[run.Run], error) {
-	return s.runPage(ctx, "ActiveRuns", p, func(r run.Run) bool { return r.Initiator.UserID == userID && !r.Status.Terminal() })
+	return s.runPage(ctx, "ActiveRuns", userID, p, func(r run.Run) bool { return r.Initiator.UserID == userID && !r.Status.Terminal() })
 }
 
-func (s *Store) runPage(ctx context.Context, method string, p run.PageRequest, keep func(run.Run) bool) (run.Page[run.Run], error) {
+func (s *Store) runPage(ctx context.Context, method string, question any, p run.PageRequest, keep func(run.Run) bool) (run.Page[run.Run], error) {
 	values := func(yield func(run.Run) bool) {
 		for _, r := range s.runs {
 			if !yield(copyRun(r)) {
@@ -495,7 +564,7 @@ func (s *Store) runPage(ctx context.Context, method string, p run.PageRequest, k
 			}
 		}
 	}
-	return list(ctx, s, method, p, values, keep, func(r run.Run) string { return stamp(r.CreatedAt) + r.ID }, true)
+	return list(ctx, s, method, question, p, values, keep, func(r run.Run) string { return stamp(r.CreatedAt) + r.ID }, true)
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000000Z") }
@@ -505,8 +574,9 @@ func (s *Store) Outcomes(ctx context.Context, q run.OutcomeQuery, p run.PageRequ
 	err = s.do(ctx, "Outcomes", func() error {
 		from := 0
 		if p.Cursor != "" {
-			n, err := strconv.Atoi(strings.TrimPrefix(p.Cursor, "at:"))
-			if err != nil || n < 0 {
+			at, ok := openCursor("Outcomes", q, p.Cursor)
+			n, err := strconv.Atoi(at)
+			if !ok || err != nil {
 				return run.ErrBadCursor
 			}
 			from = n
@@ -523,7 +593,7 @@ func (s *Store) Outcomes(ctx context.Context, q run.OutcomeQuery, p run.PageRequ
 					continue
 				}
 				if len(page.Items) == limit {
-					page.Next = "at:" + strconv.Itoa(i-1)
+					page.Next = sealCursor("Outcomes", q, strconv.Itoa(i-1))
 					return nil
 				}
 				page.Items = append(page.Items, o)

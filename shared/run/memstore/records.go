@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -18,6 +19,7 @@ func (s *Store) Policy(ctx context.Context, tenantID, policyID string) (p run.Po
 		if p, ok = s.policies[[2]string{tenantID, policyID}]; !ok {
 			return run.ErrNotFound
 		}
+		p = s.seen(p)
 		return nil
 	})
 	return p, err
@@ -25,17 +27,27 @@ func (s *Store) Policy(ctx context.Context, tenantID, policyID string) (p run.Po
 
 // ListPolicies implements run.Policies.
 func (s *Store) ListPolicies(ctx context.Context, q run.PolicyQuery, p run.PageRequest) (run.Page[run.Policy], error) {
-	page, err := list(ctx, s, "ListPolicies", p, maps.Values(s.policies), func(p run.Policy) bool {
+	page, err := list(ctx, s, "ListPolicies", q, p, maps.Values(s.policies), func(p run.Policy) bool {
 		return p.TenantID == q.TenantID && (len(q.Types) == 0 || slices.Contains(q.Types, p.Type)) &&
 			(q.Platform == "" || p.Platform == q.Platform) && (q.Vanished == nil || *q.Vanished == (p.VanishedAt != nil)) &&
 			strings.Contains(strings.ToLower(p.Name), strings.ToLower(q.Search))
 	}, func(p run.Policy) string { return strings.ToLower(p.Name) + "\x00" + p.ID }, false)
 	for i, p := range page.Items {
-		if sync, ok := s.typeSyncs[[2]string{p.TenantID, p.Type}]; ok && p.VanishedAt == nil {
-			page.Items[i].LastSeenAt = sync.SyncedAt
-		}
+		page.Items[i] = s.seen(p)
 	}
 	return page, err
+}
+
+// seen fills when a policy was last seen.
+func (s *Store) seen(p run.Policy) run.Policy {
+	if p.VanishedAt != nil {
+		return p
+	}
+	p.LastSeenAt = p.FirstSeenAt
+	if sync, ok := s.typeSyncs[[2]string{p.TenantID, p.Type}]; ok && sync.SyncedAt.After(p.FirstSeenAt) {
+		p.LastSeenAt = sync.SyncedAt
+	}
+	return p
 }
 
 // AllPolicies implements run.Policies.
@@ -72,7 +84,10 @@ func (s *Store) PutPolicy(ctx context.Context, p run.Policy) (run.Policy, error)
 // PutTypeSync implements run.Policies.
 func (s *Store) PutTypeSync(ctx context.Context, t run.TypeSync) error {
 	return s.do(ctx, "PutTypeSync", func() error {
-		s.typeSyncs[[2]string{t.TenantID, t.Type}] = t
+		key := [2]string{t.TenantID, t.Type}
+		if have, ok := s.typeSyncs[key]; !ok || t.SyncedAt.After(have.SyncedAt) {
+			s.typeSyncs[key] = t
+		}
 		return nil
 	})
 }
@@ -96,7 +111,7 @@ func (s *Store) AddVersion(ctx context.Context, n run.NewVersion) (p run.Policy,
 	err = s.do(ctx, "AddVersion", func() error {
 		key := [2]string{n.Policy.TenantID, n.Policy.ID}
 		have, v := s.policies[key], n.Version
-		if have.LatestVersion == v.Number && len(s.versions[key]) == v.Number && s.versions[key][v.Number-1].RunID == v.RunID {
+		if have.LatestVersion == v.Number && reflect.DeepEqual(s.versions[key][v.Number-1], v) {
 			p = have
 			return nil // a repeat of a call whose answer was lost
 		}
@@ -104,7 +119,7 @@ func (s *Store) AddVersion(ctx context.Context, n run.NewVersion) (p run.Policy,
 			return run.ErrConflict
 		}
 		at := v.CapturedAt
-		have.Name, have.Platform = n.Policy.Name, n.Policy.Platform
+		have.Name, have.Platform = v.PolicyName, v.Platform
 		have.LatestVersion, have.LatestHash, have.LastCapturedAt = v.Number, v.ContentHash, &at
 		have.Rev++
 		s.policies[key] = have
@@ -131,7 +146,7 @@ func (s *Store) Version(ctx context.Context, tenantID, policyID string, number i
 // Versions implements run.Policies.
 func (s *Store) Versions(ctx context.Context, tenantID, policyID string, p run.PageRequest) (run.Page[run.Version], error) {
 	values := slices.Values(s.versions[[2]string{tenantID, policyID}])
-	return list(ctx, s, "Versions", p, values, func(run.Version) bool { return true }, func(v run.Version) string { return paddedNumber(v.Number) }, true)
+	return list(ctx, s, "Versions", tenantID+policyID, p, values, func(run.Version) bool { return true }, func(v run.Version) string { return paddedNumber(v.Number) }, true)
 }
 
 func paddedNumber(n int) string { return fmt.Sprintf("%08d", n) }
@@ -141,7 +156,10 @@ func (s *Store) TouchCaptured(ctx context.Context, tenantID, policyID string, ve
 	return s.do(ctx, "TouchCaptured", func() error {
 		key := [2]string{tenantID, policyID}
 		have, ok := s.policies[key]
-		if !ok || have.LatestVersion != version {
+		if !ok {
+			return run.ErrNotFound
+		}
+		if have.LatestVersion != version {
 			return run.ErrConflict
 		}
 		have.LastCapturedAt = &at
@@ -164,7 +182,7 @@ func (s *Store) PutNotification(ctx context.Context, n run.Notification) error {
 
 // Notifications implements run.Records.
 func (s *Store) Notifications(ctx context.Context, q run.NotificationQuery, p run.PageRequest) (run.Page[run.Notification], error) {
-	return list(ctx, s, "Notifications", p, maps.Values(s.notifications), func(n run.Notification) bool {
+	return list(ctx, s, "Notifications", q, p, maps.Values(s.notifications), func(n run.Notification) bool {
 		return n.UserID == q.UserID && (q.TenantID == "" || n.TenantID == q.TenantID) && (!q.Unread || !n.Read)
 	}, func(n run.Notification) string { return stamp(n.At) + n.RunID + string(n.Kind) }, true)
 }
@@ -186,6 +204,9 @@ func (s *Store) MarkRead(ctx context.Context, key run.NotificationKey) error {
 // Audit implements run.Records.
 func (s *Store) Audit(ctx context.Context, e run.AuditEvent) error {
 	return s.do(ctx, "Audit", func() error {
+		if len(fmt.Sprint(e.Details)) > maxItem {
+			return run.ErrTooLarge
+		}
 		if _, there := s.audit[auditKey(e)]; !there {
 			s.audit[auditKey(e)] = e
 		}
@@ -195,8 +216,17 @@ func (s *Store) Audit(ctx context.Context, e run.AuditEvent) error {
 
 // AuditEvents implements run.Records.
 func (s *Store) AuditEvents(ctx context.Context, q run.AuditQuery, p run.PageRequest) (run.Page[run.AuditEvent], error) {
-	return list(ctx, s, "AuditEvents", p, maps.Values(s.audit), func(e run.AuditEvent) bool {
+	to, from := q.To, q.From
+	if to.IsZero() {
+		to = q.Now
+	}
+	if from.IsZero() && !to.IsZero() {
+		from = to.AddDate(-2, 0, 0)
+	}
+	question := q // time goes on between two pages of one list
+	question.Now, question.To = time.Time{}, time.Time{}
+	return list(ctx, s, "AuditEvents", question, p, maps.Values(s.audit), func(e run.AuditEvent) bool {
 		return e.TenantID == q.TenantID && (q.Event == "" || e.Event == q.Event) && (q.ActorID == "" || e.ActorID == q.ActorID) &&
-			(q.RunID == "" || e.RunID == q.RunID) && (q.From.IsZero() || !e.At.Before(q.From)) && (q.To.IsZero() || e.At.Before(q.To))
+			(q.RunID == "" || e.RunID == q.RunID) && !e.At.Before(from) && (to.IsZero() || e.At.Before(to))
 	}, func(e run.AuditEvent) string { return stamp(e.At) + auditKey(e) }, true)
 }

@@ -1,0 +1,237 @@
+package dynamostore
+
+import (
+	"fmt"
+	"hash/fnv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"tenantatlas/shared/run"
+)
+
+// Names of the key attributes and indexes, as in template.yaml.
+const (
+	attrPK              = "PK"
+	attrSK              = "SK"
+	attrTenantRuns      = "tenantRuns"
+	attrActiveInitiator = "activeInitiator"
+	attrCreatedKey      = "createdKey"
+	attrOpenShard       = "openShard"
+	attrRunKey          = "runKey"
+	attrMemberUser      = "memberUser"
+	attrNotifiedUser    = "notifiedUser"
+	attrTenantPolicies  = "tenantPolicies"
+	attrNameKey         = "nameKey"
+	attrExpiresAt       = "expiresAt" // TTL, seconds since 1970
+
+	indexRunsByTenantAndTime     = "RunsByTenantAndTime"
+	indexActiveRunsByInitiator   = "ActiveRunsByInitiator"
+	indexOpenRuns                = "OpenRuns"
+	indexTenantsByMember         = "TenantsByMember"
+	indexNotificationsByUser     = "NotificationsByUser"
+	indexPoliciesByTenantAndName = "PoliciesByTenantAndName"
+)
+
+// Values of the attribute "entity". The stream filter of the notifier reads it.
+const (
+	entityTenant       = "Tenant"
+	entityMember       = "Member"
+	entityLock         = "Lock"
+	entityReplay       = "Replay"
+	entityRun          = "Run"
+	entityPlan         = "Plan"
+	entityOutcomes     = "Outcomes"
+	entityPolicy       = "Policy"
+	entityTypeSync     = "TypeSync"
+	entityVersion      = "Version"
+	entityNotification = "Notification"
+	entityAudit        = "Audit"
+)
+
+// openShards is the number of partitions of the index of open runs.
+const openShards = 4
+
+// key is the primary key of one item.
+type key struct{ pk, sk string }
+
+// partition begins every partition key of a tenant's data. The delimiter at the
+// end keeps tenant 1 from matching tenant 12, here and in an IAM condition on
+// dynamodb:LeadingKeys.
+func partition(tenantID string) string { return "T#" + tenantID + "#" }
+
+func tenantKey(tenantID string) key { return key{partition(tenantID), "META"} }
+
+func memberKey(tenantID, userID string) key { return key{partition(tenantID), memberPrefix + userID} }
+
+func lockKey(tenantID, keyHash string) key { return key{partition(tenantID) + "K#" + keyHash, "LOCK"} }
+
+func replayKey(tenantID, keyHash string) key { return key{partition(tenantID) + "I#" + keyHash, "KEY"} }
+
+func runKey(tenantID, runID string) key { return key{runPartition(tenantID, runID), "RUN"} }
+
+// planKey names one chunk of the plan that an epoch stored. The epoch is part
+// of the key: a plan becomes visible only with the run's PlanEpoch, and no epoch
+// can disturb the plan of another.
+func planKey(tenantID, runID string, epoch int64, n int) key {
+	return key{runPartition(tenantID, runID), fmt.Sprintf("P#%08d#%05d", epoch, n)}
+}
+
+func outcomesKey(tenantID, runID string, seq int) key {
+	return key{runPartition(tenantID, runID), fmt.Sprintf("%s%08d", outcomesPrefix, seq)}
+}
+
+func policyKey(tenantID, policyID string) key {
+	return key{policiesPartition(tenantID), policyPrefix + policyID}
+}
+
+func typeSyncKey(tenantID, policyType string) key {
+	return key{policiesPartition(tenantID), typeSyncPrefix + policyType}
+}
+
+// versionKey puts versions in a partition per policy: to list the inventory
+// must not read past hundreds of versions.
+func versionKey(tenantID, policyID string, number int) key {
+	return key{versionsPartition(tenantID, policyID), fmt.Sprintf("%s%08d", versionPrefix, number)}
+}
+
+func notificationKey(k run.NotificationKey) key {
+	return key{notificationsPartition(k.TenantID, k.UserID), notificationPrefix + stamp(k.At) + "#" + k.RunID + "#" + string(k.Kind)}
+}
+
+// auditKey names an event by what it tells of, so that telling it twice adds
+// nothing. Events that belong to no run end in a token of the change, because
+// two changes may happen at one instant.
+func auditKey(tenantID string, at time.Time, runID, event, token string) key {
+	sk := stamp(at) + "#" + runID + "#" + event
+	if runID == "" {
+		sk += "#" + token
+	}
+	return key{auditPartition(tenantID, monthOf(at)), sk}
+}
+
+// Prefixes of sort keys.
+const (
+	memberPrefix       = "MEM#"
+	outcomesPrefix     = "O#"
+	policyPrefix       = "POL#"
+	typeSyncPrefix     = "TYPE#"
+	versionPrefix      = "V#"
+	notificationPrefix = "N#"
+)
+
+func runPartition(tenantID, runID string) string { return partition(tenantID) + "R#" + runID }
+
+func policiesPartition(tenantID string) string { return partition(tenantID) + "POLICIES" }
+
+func versionsPartition(tenantID, policyID string) string {
+	return partition(tenantID) + "POL#" + policyID
+}
+
+func notificationsPartition(tenantID, userID string) string {
+	return partition(tenantID) + "U#" + userID
+}
+
+func auditPartition(tenantID string, m month) string {
+	return partition(tenantID) + "A#" + m.String()
+}
+
+// Values of index keys.
+
+func tenantRuns(tenantID string) string { return partition(tenantID) + "RUNS" }
+
+func createdKey(at time.Time, runID string) string { return stamp(at) + "#" + runID }
+
+// openShard spreads the open runs over a few partitions of their index.
+func openShard(runID string) string {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(runID))
+	return fmt.Sprintf("OPEN#%d", h.Sum32()%openShards)
+}
+
+// nameKey sorts policies by lower-cased name, then id. The separator sorts before
+// every character of a name, so "a" comes before "a b". An index key holds at
+// most 1024 bytes, and cursors hold the key.
+func nameKey(name, policyID string) string {
+	return clip(strings.ToLower(name), 400) + nameSeparator + policyID
+}
+
+const nameSeparator = "\x1f"
+
+// clip cuts s to at most n bytes at a character boundary.
+func clip(s string, n int) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}
+
+// plain reports whether every one of ids can stand between the delimiters of a
+// key. What cannot names nothing.
+func plain(ids ...string) bool {
+	for _, id := range ids {
+		if id == "" || len(id) > 200 || !utf8.ValidString(id) {
+			return false
+		}
+		if strings.ContainsFunc(id, func(r rune) bool { return r == '#' || r < ' ' || r == 0x7f }) {
+			return false
+		}
+	}
+	return true
+}
+
+// stampLayout is the stored form of a time.
+const stampLayout = "2006-01-02T15:04:05.000000000Z"
+
+// stamp returns the stored form of t: fixed width, UTC, sortable.
+func stamp(t time.Time) string { return t.UTC().Format(stampLayout) }
+
+// optionalStamp returns "" for the zero time.
+func optionalStamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return stamp(t)
+}
+
+// pointerStamp returns "" for nil.
+func pointerStamp(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return stamp(*t)
+}
+
+// parseStamp is strict: anything but the stored form is an error.
+func parseStamp(s string) (time.Time, error) {
+	t, err := time.Parse(stampLayout, s)
+	if err != nil || len(s) != len(stampLayout) {
+		return time.Time{}, fmt.Errorf("stored time is not of the form %s", stampLayout)
+	}
+	return t, nil
+}
+
+// month is a partition of the audit trail.
+type month struct{ year, month int }
+
+func monthOf(t time.Time) month { u := t.UTC(); return month{u.Year(), int(u.Month())} }
+
+func (m month) String() string { return fmt.Sprintf("%04d%02d", m.year, m.month) }
+
+func (m month) before() month { return m.minus(1) }
+
+// less reports whether m is earlier than o.
+func (m month) less(o month) bool {
+	return m.year < o.year || m.year == o.year && m.month < o.month
+}
+
+// number counts months, so that positions and differences are simple.
+func (m month) number() int { return m.year*12 + m.month - 1 }
+
+func monthNumber(n int) month { return month{n / 12, n%12 + 1} }
+
+func (m month) minus(n int) month { return monthNumber(m.number() - n) }

@@ -1,0 +1,223 @@
+package dynamostore
+
+import (
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"tenantatlas/shared/run"
+)
+
+func membersOfTenant(tenantID string) query {
+	pk := partition(tenantID)
+	return query{
+		hashAttr: attrPK, hash: pk, rangeAttr: attrSK, prefix: memberPrefix,
+		start: tableStart(pk, memberPrefix), position: sortPosition(attrSK),
+	}
+}
+
+func tenantsOfUser(userID string) query {
+	return query{
+		index: indexTenantsByMember, hashAttr: attrMemberUser, hash: userID, rangeAttr: attrPK,
+		start: func(p position) (map[string]types.AttributeValue, bool) {
+			k := memberKey(p.Tenant, userID)
+			if p.Tenant == "" || p.Key != k.pk {
+				return nil, false
+			}
+			return with(k, attrMemberUser, userID), true
+		},
+		position: tenantPosition(attrPK),
+	}
+}
+
+func runsOfTenant(q run.RunQuery) query {
+	hash := tenantRuns(q.TenantID)
+	out := query{
+		index: indexRunsByTenantAndTime, hashAttr: attrTenantRuns, hash: hash, rangeAttr: attrCreatedKey, newest: true,
+		start: func(p position) (map[string]types.AttributeValue, bool) {
+			runID, ok := runOfCreatedKey(p.Key)
+			if !ok || p.Tenant != "" {
+				return nil, false
+			}
+			return with(runKey(q.TenantID, runID), attrTenantRuns, hash, attrCreatedKey, p.Key), true
+		},
+		position: sortPosition(attrCreatedKey),
+	}
+	if !q.From.IsZero() || !q.To.IsZero() {
+		out.between("", optionalStamp(q.From), optionalStamp(q.To))
+	}
+	if len(q.Statuses)+len(q.Operations) > 0 || q.PolicyID != "" || q.InitiatorID != "" {
+		out.filter = func(e *expression) {
+			if len(q.Statuses) > 0 {
+				e.whenIn(attrStatus, texts(q.Statuses))
+			}
+			if len(q.Operations) > 0 {
+				e.whenIn(attrOperation, texts(q.Operations))
+			}
+			if q.PolicyID != "" {
+				e.when("%s.%s = %s", e.name(attrTarget), e.name(attrTargetKind), e.text(string(run.TargetPolicy)))
+				e.when("%s.%s = %s", e.name(attrTarget), e.name(attrTargetID), e.text(q.PolicyID))
+			}
+			if q.InitiatorID != "" {
+				e.whenText(attrInitiator, q.InitiatorID)
+			}
+		}
+	}
+	return out
+}
+
+func activeRunsOfUser(userID string) query {
+	return query{
+		index: indexActiveRunsByInitiator, hashAttr: attrActiveInitiator, hash: userID, rangeAttr: attrCreatedKey, newest: true,
+		start: func(p position) (map[string]types.AttributeValue, bool) {
+			runID, ok := runOfCreatedKey(p.Key)
+			if !ok || p.Tenant == "" {
+				return nil, false
+			}
+			return with(runKey(p.Tenant, runID), attrActiveInitiator, userID, attrCreatedKey, p.Key), true
+		},
+		position: tenantPosition(attrCreatedKey),
+	}
+}
+
+// outcomesOfRun reads chunks in the order of the plan, from a sequence number on.
+func outcomesOfRun(tenantID, runID string, fromSeq int) query {
+	pk := runPartition(tenantID, runID)
+	return query{
+		hashAttr: attrPK, hash: pk, rangeAttr: attrSK,
+		from: outcomesKey(tenantID, runID, fromSeq).sk, to: outcomesPrefix + "~",
+		start: tableStart(pk, outcomesPrefix), position: sortPosition(attrSK),
+	}
+}
+
+func policiesOfTenant(q run.PolicyQuery) query {
+	hash := policiesPartition(q.TenantID)
+	out := query{
+		index: indexPoliciesByTenantAndName, hashAttr: attrTenantPolicies, hash: hash, rangeAttr: attrNameKey,
+		start: func(p position) (map[string]types.AttributeValue, bool) {
+			i := strings.LastIndex(p.Key, nameSeparator)
+			if i < 0 || p.Tenant != "" || !plain(p.Key[i+len(nameSeparator):]) {
+				return nil, false
+			}
+			return with(policyKey(q.TenantID, p.Key[i+len(nameSeparator):]), attrTenantPolicies, hash, attrNameKey, p.Key), true
+		},
+		position: sortPosition(attrNameKey),
+	}
+	if len(q.Types) > 0 || q.Platform != "" || q.Search != "" || q.Vanished != nil {
+		out.filter = func(e *expression) {
+			if len(q.Types) > 0 {
+				e.whenIn(attrType, q.Types)
+			}
+			if q.Platform != "" {
+				e.whenText(attrPlatform, q.Platform)
+			}
+			if q.Search != "" {
+				e.when("contains(%s, %s)", e.name(attrNameLower), e.text(strings.ToLower(q.Search)))
+			}
+			if q.Vanished != nil {
+				function := "attribute_not_exists"
+				if *q.Vanished {
+					function = "attribute_exists"
+				}
+				e.when("%s(%s)", function, e.name(attrVanishedAt))
+			}
+		}
+	}
+	return out
+}
+
+func inventoryOfTenant(tenantID string) query {
+	return query{hashAttr: attrPK, hash: policiesPartition(tenantID), rangeAttr: attrSK, prefix: policyPrefix}
+}
+
+func typeSyncsOfTenant(tenantID string) query {
+	return query{hashAttr: attrPK, hash: policiesPartition(tenantID), rangeAttr: attrSK, prefix: typeSyncPrefix}
+}
+
+func versionsOfPolicy(tenantID, policyID string) query {
+	pk := versionsPartition(tenantID, policyID)
+	return query{
+		hashAttr: attrPK, hash: pk, rangeAttr: attrSK, prefix: versionPrefix, newest: true,
+		start: tableStart(pk, versionPrefix), position: sortPosition(attrSK),
+	}
+}
+
+func notificationsOfUser(q run.NotificationQuery) query {
+	out := query{
+		index: indexNotificationsByUser, hashAttr: attrNotifiedUser, hash: q.UserID, rangeAttr: attrSK, newest: true,
+		start: func(p position) (map[string]types.AttributeValue, bool) {
+			if p.Tenant == "" || !strings.HasPrefix(p.Key, notificationPrefix) {
+				return nil, false
+			}
+			return with(key{notificationsPartition(p.Tenant, q.UserID), p.Key}, attrNotifiedUser, q.UserID), true
+		},
+		position: tenantPosition(attrSK),
+	}
+	if q.TenantID != "" { // one tenant's need no index
+		pk := notificationsPartition(q.TenantID, q.UserID)
+		out = query{
+			hashAttr: attrPK, hash: pk, rangeAttr: attrSK, prefix: notificationPrefix, newest: true,
+			start: tableStart(pk, notificationPrefix), position: sortPosition(attrSK),
+		}
+	}
+	if q.Unread {
+		out.filter = func(e *expression) {
+			e.when("%s = %s", e.name(attrRead), e.value(&types.AttributeValueMemberBOOL{Value: false}))
+		}
+	}
+	return out
+}
+
+// auditOfMonth reads one month of the audit trail, newest first.
+func auditOfMonth(q run.AuditQuery, m month, from, to time.Time) query {
+	pk := auditPartition(q.TenantID, m)
+	out := query{
+		hashAttr: attrPK, hash: pk, rangeAttr: attrSK, newest: true,
+		start: tableStart(pk, ""), position: sortPosition(attrSK),
+	}
+	if !from.IsZero() || !to.IsZero() {
+		out.between("", optionalStamp(from), optionalStamp(to))
+	}
+	if q.Event != "" || q.ActorID != "" || q.RunID != "" {
+		out.filter = func(e *expression) {
+			if q.Event != "" {
+				e.whenText(attrEvent, q.Event)
+			}
+			if q.ActorID != "" {
+				e.whenText(attrActorID, q.ActorID)
+			}
+			if q.RunID != "" {
+				e.whenText(attrRunID, q.RunID)
+			}
+		}
+	}
+	return out
+}
+
+// runOfCreatedKey takes the run from a createdKey.
+func runOfCreatedKey(k string) (string, bool) {
+	at, runID, ok := strings.Cut(k, "#")
+	if !ok || !plain(runID) {
+		return "", false
+	}
+	_, err := parseStamp(at)
+	return runID, err == nil
+}
+
+// with adds string attributes, given as name and value in turn, to a key.
+func with(k key, pairs ...string) map[string]types.AttributeValue {
+	image := k.image()
+	for i := 0; i+1 < len(pairs); i += 2 {
+		image[pairs[i]] = &types.AttributeValueMemberS{Value: pairs[i+1]}
+	}
+	return image
+}
+
+func texts[S ~string](values []S) []string {
+	out := make([]string, len(values))
+	for i, v := range values {
+		out[i] = string(v)
+	}
+	return out
+}

@@ -1,0 +1,18 @@
+package memstore_test
+
+import (
+	"testing"
+
+	"tenantatlas/shared/run/memstore"
+	"tenantatlas/shared/run/runtest"
+)
+
+// The store that other tests stand on keeps the same contracts as the real one.
+func TestConformance(t *testing.T) {
+	store := memstore.New()
+	open := func(*testing.T, func(string, bool) runtest.Fault) runtest.Store { return store }
+	t.Run("Tenants", func(t *testing.T) { runtest.Tenants(t, open) })
+	t.Run("Runs", func(t *testing.T) { runtest.Runs(t, open) })
+	t.Run("Policies", func(t *testing.T) { runtest.Policies(t, open) })
+	t.Run("Records", func(t *testing.T) { runtest.Records(t, open) })
+}

@@ -1,0 +1,69 @@
+package localaws
+
+import (
+	"context"
+	"crypto/rand"
+	"net/http"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+)
+
+// Region is where everything pretends to be.
+const Region = "us-east-1"
+
+// Config returns an SDK configuration for an endpoint. It reads no environment
+// and no files. transport may be nil.
+func Config(endpoint string, transport http.RoundTripper) aws.Config {
+	c := aws.Config{
+		Region:       Region,
+		BaseEndpoint: &endpoint,
+		Credentials:  credentials.NewStaticCredentialsProvider("test", "test", ""),
+	}
+	if transport != nil {
+		c.HTTPClient = &http.Client{Transport: transport}
+	}
+	return c
+}
+
+// DynamoDB is one implementation of DynamoDB to run a suite over.
+type DynamoDB struct {
+	Name     string
+	Endpoint string
+}
+
+// Client returns a client of it. transport may be nil.
+func (d DynamoDB) Client(transport http.RoundTripper, options ...func(*dynamodb.Options)) *dynamodb.Client {
+	return dynamodb.NewFromConfig(Config(d.Endpoint, transport), options...)
+}
+
+// DynamoDBs returns all implementations.
+func DynamoDBs(t testing.TB) []DynamoDB {
+	t.Helper()
+	return []DynamoDB{
+		{Name: "dynamodb-local", Endpoint: DynamoDBLocal(t)},
+		{Name: "ministack", Endpoint: Ministack(t)},
+	}
+}
+
+// CreateTable makes an empty table as template.yaml describes it, and deletes it
+// with the test. It returns the table's name.
+func CreateTable(t testing.TB, client *dynamodb.Client) string {
+	t.Helper()
+	schema, err := ReadTableSchema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := "test-" + rand.Text()
+	if _, err := client.CreateTable(t.Context(), schema.CreateInput(name)); err != nil {
+		t.Fatalf("create table: %v", err)
+	}
+	t.Cleanup(func() {
+		if _, err := client.DeleteTable(context.Background(), &dynamodb.DeleteTableInput{TableName: &name}); err != nil {
+			t.Errorf("delete table: %v", err)
+		}
+	})
+	return name
+}
