@@ -85,24 +85,40 @@ test: ## Everything below, from nothing
 	@$(MAKE) --no-print-directory validate
 	@$(MAKE) --no-print-directory test-unit
 	@$(MAKE) --no-print-directory test-conformance
-	@$(MAKE) --no-print-directory test-e2e
-	@$(MAKE) --no-print-directory test-browser
+	@$(MAKE) --no-print-directory test-stack
+
+# The adapters of AWS, tested on the real API: the local stack's and Amazon's own.
+ADAPTERS := ./shared/dynamostore/... ./shared/sqsqueue ./shared/s3archive ./shared/secretstore
+# What needs a running local stack.
+ON_STACK := tenantatlas/tests/\(e2e\|samlocal\)
 
 .PHONY: test-unit
-test-unit: ## All tests that need no local stack, with the race detector
-	$(GOTEST) $$($(GO) list ./... | grep -v '^tenantatlas/tests/\(e2e\|conformance\|browser\)')
+test-unit: tools-conformance ## All tests that need no local stack, with the race detector
+	$(GOTEST) $$($(GO) list ./... | grep -v -e '$(ON_STACK)' -e 'shared/\(dynamostore\|sqsqueue\|s3archive\|secretstore\)')
 
 .PHONY: test-conformance
-test-conformance: tools-conformance ## The store's suite over the local stack's DynamoDB and Amazon's own
-	@if [ -d tests/conformance ]; then $(GOTEST) -count=1 ./tests/conformance/...; else echo "no conformance tests here yet"; fi
+test-conformance: tools-conformance ## The contracts of storage and queue, over the local stack and Amazon's DynamoDB Local
+	$(GOTEST) -count=1 $(ADAPTERS)
+
+# Ports of the stack that tests start, so that "make up" elsewhere is not in the way.
+TEST_PORTS := PORT=18080 AWS_PORT=14566 GRAPH_PORT=18443 GRAPH_ADMIN_PORT=18444
+
+.PHONY: test-stack
+test-stack: tools-run tools-browser $(LOCALSTACK) ## All tests on a fresh local stack, which is stopped again
+	@trap '$(LOCALSTACK) down' EXIT; $(TEST_PORTS) $(LOCALSTACK) up -detach; \
+	  $(MAKE) --no-print-directory test-e2e test-browser test-sam-local
 
 .PHONY: test-e2e
-test-e2e: tools-run $(LOCALSTACK) ## Black box, against a fresh local stack
-	@if [ -d tests/e2e ]; then $(GOTEST) -count=1 ./tests/e2e/...; else echo "no end-to-end tests here yet"; fi
+test-e2e: ## Black box, against the running local stack
+	$(GOTEST) -count=1 ./tests/e2e/...
 
 .PHONY: test-browser
-test-browser: tools-run $(LOCALSTACK) ## The console in Chromium
-	@if [ -d tests/browser ]; then $(GOTEST) -count=1 ./tests/browser/...; else echo "no browser tests here yet"; fi
+test-browser: tools-browser ## The console in Chromium, against the running local stack
+	@cd tests/browser && node --test --test-concurrency=1
+
+.PHONY: test-sam-local
+test-sam-local: tools-sam ## "sam local invoke" of every function, against the running local stack
+	@if [ -d tests/samlocal ]; then $(GOTEST) -count=1 ./tests/samlocal/...; fi
 
 .PHONY: fuzz-short
 fuzz-short: ## Every fuzz target for FUZZTIME (10s)
@@ -132,7 +148,7 @@ validate: tools-sam ## sam validate --lint and cfn-lint on template.yaml
 
 .PHONY: tools
 tools: ## Install everything that the targets need, below .local
-	@tools/install.sh ministack sam go dynamodb-local
+	@tools/install.sh ministack sam go dynamodb-local browser
 
 .PHONY: tools-run tools-sam tools-go tools-conformance
 tools-run:
@@ -143,6 +159,8 @@ tools-go:
 	@tools/install.sh go
 tools-conformance:
 	@tools/install.sh ministack dynamodb-local
+tools-browser:
+	@tools/install.sh browser
 
 .PHONY: clean
 clean: $(LOCALSTACK) ## Stop the local stack and remove all that was built and installed

@@ -5,6 +5,7 @@
 #   tools/install.sh sam             SAM CLI and cfn-lint            (Python)
 #   tools/install.sh go              golangci-lint and govulncheck   (Go)
 #   tools/install.sh dynamodb-local  Amazon's DynamoDB on one machine (Java, Maven)
+#   tools/install.sh browser         the browser tests, and Chromium  (Node)
 #
 # What is installed is remembered by the hash of its lock file: a second call does
 # nothing, a changed lock installs anew. On failure it leaves one line that says
@@ -68,14 +69,24 @@ go_tools() {
 
 dynamodb_local() {
   local stamp
-  command -v java >/dev/null || die "java is missing: install Java 17 or newer (Debian: apt-get install default-jre-headless)"
+  command -v java >/dev/null || tools/debian.sh default-jre-headless
   stamp="$(hash_of tools/dynamodb-local/pom.xml)"
   if [ "$(cat .local/dynamodb-local/.stamp 2>/dev/null)" = "$stamp" ]; then return; fi
-  command -v mvn >/dev/null || die "mvn is missing: install Maven (Debian: apt-get install maven)"
+  command -v mvn >/dev/null || tools/debian.sh maven
   rm -rf .local/dynamodb-local
   shown dynamodb-local 60 mvn --batch-mode --no-transfer-progress -f tools/dynamodb-local/pom.xml \
     dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$PWD/.local/dynamodb-local"
   printf '%s' "$stamp" >.local/dynamodb-local/.stamp
+}
+
+browser() {
+  local stamp lock=tests/browser/package-lock.json
+  command -v npm >/dev/null || die "npm is missing: install Node 20 or newer"
+  command -v "${CHROMIUM:-/usr/bin/chromium}" >/dev/null || tools/debian.sh chromium
+  stamp="$(hash_of "$lock")"
+  if [ "$(cat tests/browser/node_modules/.stamp 2>/dev/null)" = "$stamp" ]; then return; fi
+  shown browser 10 npm ci --prefix tests/browser --no-audit --no-fund
+  printf '%s' "$stamp" >tests/browser/node_modules/.stamp
 }
 
 for tool in "$@"; do
@@ -84,6 +95,7 @@ for tool in "$@"; do
     sam) python_tool sam 45 ;;
     go) go_tools ;;
     dynamodb-local) dynamodb_local ;;
+    browser) browser ;;
     *) die "there is no tool $tool; see the head of tools/install.sh" ;;
   esac
 done

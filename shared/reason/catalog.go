@@ -157,7 +157,7 @@ var itemEntries = []Entry{
 		"{stepsDone|Some} of {steps steps|the steps} were written, then {step|one} failed. The policy is restored in part.",
 		"Run it again, or undo.", FieldStepsDone, FieldSteps).written(),
 	item(ConsentMissing, Error, AutoNo, as(Failed),
-		"The application may not write this type. Nothing was changed.",
+		"The application has no permission for this type. Nothing was changed.",
 		"Grant {permission|the permission shown}, then run it again.", FieldPermission).written(),
 	item(ScopeDenied, Error, AutoNo, as(Failed),
 		"The application's role does not cover this policy's scope tags. Nothing was changed.",

@@ -17,7 +17,7 @@ import (
 // Ended restores, and items that may have been written, append what was
 // written: FieldWritten (runs of a restore) and FieldWrite (items).
 func Sentence(c Code, s Scope, params Params) string {
-	e, ok := Lookup(c, s)
+	e, ok := entryFor(c, s)
 	if !ok {
 		return unknown(c)
 	}
@@ -33,11 +33,21 @@ func Sentence(c Code, s Scope, params Params) string {
 
 // Next says what to do about it, or "" when there is nothing to do.
 func Next(c Code, s Scope, params Params) string {
-	e, ok := Lookup(c, s)
+	e, ok := entryFor(c, s)
 	if !ok {
 		return ""
 	}
 	return render(e.Next, params.Clean())
+}
+
+// entryFor finds the row to speak with. A run of one item ends with the reason
+// of that item, which then speaks for the run.
+func entryFor(c Code, s Scope) (Entry, bool) {
+	e, ok := Lookup(c, s)
+	if !ok && s == ScopeRun {
+		return Lookup(c, ScopeItem)
+	}
+	return e, ok
 }
 
 // Text is the sentence followed by the next action.

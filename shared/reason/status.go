@@ -54,6 +54,21 @@ func StatusSentence(p Progress) string {
 	case "running":
 		return p.running()
 	case "succeeded", "partial":
+		// What these found says more than how many items they had.
+		switch p.Operation {
+		case "connection.test", "inventory.sync", "policy.capture_snapshot":
+			params := p.Params.Clean()
+			if params == nil {
+				params = Params{}
+			}
+			if p.ItemName != "" {
+				params.Set(FieldName, p.ItemName)
+			}
+			if p.Tenant != "" {
+				params.Set(FieldTenant, p.Tenant)
+			}
+			return NotificationTitle(p.Operation, p.Status, params) + "."
+		}
 		return p.ended()
 	case "failed":
 		if p.Code != "" {
