@@ -43,7 +43,7 @@ func opener(t *testing.T, d localaws.DynamoDB, option func(*dynamodb.Options)) r
 			return localaws.Fault(decide(operation, writes))
 		}}
 		return dynamostore.New(d.Client(transport, option), table, dynamostore.Options{
-			Sleep: func(ctx context.Context, d time.Duration) error { return ctx.Err() },
+			Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
 		})
 	}
 }

@@ -111,10 +111,10 @@ func TestRepeats(t *testing.T) {
 	if err := mark(newStore(api, nil), t.Context()); !errors.As(err, &throttle) || api.sent != maxSends {
 		t.Errorf("%d requests, %v", api.sent, err)
 	}
-	want := []time.Duration{10, 20, 40, 80, 160, 250, 250}
+	want := []int{10, 20, 40, 80, 160, 250, 250} // milliseconds
 	for i, d := range slept {
-		if d != want[i]*time.Millisecond {
-			t.Errorf("wait %d is %s, want %s", i, d, want[i]*time.Millisecond)
+		if d != time.Duration(want[i])*time.Millisecond {
+			t.Errorf("wait %d is %s, want %d ms", i, d, want[i])
 		}
 	}
 	api = &scripted{errs: []error{throttle}}

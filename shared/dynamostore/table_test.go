@@ -141,13 +141,14 @@ func TestTableDocument(t *testing.T) {
 	fmt.Fprintln(&b, "|---|---|---|---|---|")
 	for _, e := range exampleQueries() {
 		q := e.query
-		index, order, bounds := q.index, "ascending", ""
+		index, order := q.index, "ascending"
 		if index == "" {
 			index = "table, strong"
 		}
 		if q.newest {
 			order = "descending"
 		}
+		var bounds string
 		switch {
 		case q.prefix != "":
 			bounds = q.rangeAttr + " begins with " + code(q.prefix)

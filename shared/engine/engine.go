@@ -120,9 +120,9 @@ func (e *Engine) Handle(ctx context.Context, d run.Dispatch) error {
 	switch {
 	case errors.Is(err, run.ErrNotFound):
 		w.log.WarnContext(ctx, "message names no run")
-		return nil //nolint:nilerr // a message of nothing is done with
+		return nil
 	case errors.Is(err, run.ErrRunEnded):
-		return nil //nolint:nilerr // a duplicate or late message
+		return nil // a duplicate or late message
 	case errors.Is(err, run.ErrRunLeased):
 		// Another worker has it, or had it and died. The message comes back after
 		// its visibility time: it is then a duplicate, or the rescue.
@@ -209,10 +209,13 @@ func (w *work) refusal(ctx context.Context) (*run.Failure, error) {
 	}
 	need := w.run.Operation.Role()
 	m, err := w.Tenants.Member(ctx, w.run.TenantID, w.run.Initiator.UserID)
-	if err != nil && !errors.Is(err, run.ErrNotMember) {
+	if errors.Is(err, run.ErrNotMember) {
+		m.Role, err = "", nil // holds no role any more
+	}
+	if err != nil {
 		return nil, fmt.Errorf("read membership: %w", err)
 	}
-	if err != nil || !m.Role.Includes(need) {
+	if !m.Role.Includes(need) {
 		return &run.Failure{Code: "permission_revoked", Params: map[string]string{"user": w.run.Initiator.Name, "role": string(need)}}, nil
 	}
 	return nil, nil

@@ -212,7 +212,7 @@ func (ts *tokenSource) get(ctx context.Context, stale string) (string, *Error, t
 	// Renew early: a request must not leave with a token that ends on the way.
 	// ExpiresOn was counted by azidentity from the system's clock, so the life
 	// is too; what follows is on ours.
-	life := tok.ExpiresOn.Sub(time.Now())
+	life := time.Until(tok.ExpiresOn)
 	ts.token, ts.until = tok.Token, now.Add(life-min(5*time.Minute, life/4))
 	return ts.token, nil, 0, false
 }

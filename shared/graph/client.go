@@ -358,7 +358,7 @@ func (c *core) attempt(ctx context.Context, cl call, token, clientID string, n i
 
 	limited, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	answer, body, sendErr := c.send(limited, cl, token, clientID)
+	answer, body, sendErr := c.send(limited, cl, token, clientID) //nolint:bodyclose // send reads and closes it
 	now := c.clock.Now()
 	if answer != nil {
 		o.Status = answer.StatusCode

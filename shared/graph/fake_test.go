@@ -10,7 +10,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
-	"log"
+	"log/slog"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -46,7 +46,7 @@ type microsoft struct {
 func newMicrosoft(t *testing.T, graph http.HandlerFunc) *microsoft {
 	m := &microsoft{t: t, graph: graph}
 	m.server = httptest.NewUnstartedServer(m)
-	m.server.Config.ErrorLog = log.New(io.Discard, "", 0) // connections broken on purpose
+	m.server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // connections broken on purpose
 	m.server.StartTLS()
 	t.Cleanup(m.server.Close)
 	return m

@@ -508,7 +508,7 @@ func TestBadInput(t *testing.T) {
 		code, location           string
 	}{
 		"not JSON":               {"owner", "PATCH", tenantPath, `{"name":`, 400, "bad_request", ""},
-		"unknown field":          {"owner", "PATCH", tenantPath, `{"nmae":"x"}`, 422, "validation_error", "body.nmae"},
+		"unknown field":          {"owner", "PATCH", tenantPath, `{"label":"x"}`, 422, "validation_error", "body.label"},
 		"wrong type":             {"owner", "PATCH", tenantPath, `{"name":7}`, 422, "validation_error", "body.name"},
 		"blank name":             {"owner", "PATCH", tenantPath, `{"name":"  "}`, 422, "validation_error", "body.name"},
 		"no guid":                {"owner", "PATCH", tenantPath, `{"clientId":"x"}`, 422, "validation_error", "body.clientId"},

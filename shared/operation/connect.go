@@ -84,7 +84,7 @@ func (c *Connector) Connect(ctx context.Context, t run.Tenant) (Reader, error) {
 }
 
 func (c *Connector) observe(tenantID string) func(graph.Observation) {
-	return func(o graph.Observation) { //nolint:contextcheck // the hook is handed no context
+	return func(o graph.Observation) {
 		level := slog.LevelDebug
 		if o.Code != "" {
 			level = slog.LevelInfo

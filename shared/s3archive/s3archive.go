@@ -165,18 +165,18 @@ func (a *Archive) Get(ctx context.Context, tenantID, key string) ([]byte, error)
 	return payload, nil
 }
 
-// unpack decompresses at most max bytes, so that a small object cannot fill the
+// unpack decompresses at most limit bytes, so that a small object cannot fill the
 // memory.
-func unpack(r io.Reader, max int64) ([]byte, error) {
+func unpack(r io.Reader, limit int64) ([]byte, error) {
 	z, err := gzip.NewReader(r)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
-	payload, err := io.ReadAll(io.LimitReader(z, max+1))
+	payload, err := io.ReadAll(io.LimitReader(z, limit+1))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
-	if int64(len(payload)) > max {
+	if int64(len(payload)) > limit {
 		return nil, run.ErrTooLarge
 	}
 	return payload, nil

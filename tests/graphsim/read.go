@@ -217,7 +217,7 @@ func (s *Sim) serveRoute(x *exchange, t *tenant, rt route) response {
 	case rt.id == "":
 		return x.list(t, rt.col, q)
 	case rt.function != nil:
-		return x.callFunction(t, rt, q)
+		return x.callFunction(t, rt)
 	case rt.child != "":
 		return x.listChild(t, rt, q)
 	}
@@ -429,7 +429,7 @@ func (x *exchange) listChild(t *tenant, rt route, q query) response {
 }
 
 // callFunction answers GET {collection}/{id}/{function}(...).
-func (x *exchange) callFunction(t *tenant, rt route, q query) response {
+func (x *exchange) callFunction(t *tenant, rt route) response {
 	if x.rawQuery != "" {
 		return x.fail(notModelled("a query on %s", rt.function.name))
 	}

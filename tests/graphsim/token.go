@@ -328,8 +328,8 @@ func (s *Sim) authenticateApp(x *exchange, t *tenant, app *App, f tokenForm) *pr
 // 700021 wrong issuer, 700023 wrong audience, 700024 outside its time, 700027
 // no registered certificate made the signature.
 func (s *Sim) checkAssertion(x *exchange, t *tenant, app *App, assertion string) *problem {
-	refuse := func(number int, format string, args ...any) *problem {
-		return entra(http.StatusUnauthorized, "invalid_client", number, format, args...)
+	refuse := func(number int, text string) *problem {
+		return entra(http.StatusUnauthorized, "invalid_client", number, "%s", text)
 	}
 	parser := jwt.NewParser(jwt.WithValidMethods([]string{"RS256", "PS256"}), jwt.WithoutClaimsValidation())
 	var c jwt.RegisteredClaims

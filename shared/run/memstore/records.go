@@ -216,17 +216,17 @@ func (s *Store) Audit(ctx context.Context, e run.AuditEvent) error {
 
 // AuditEvents implements run.Records.
 func (s *Store) AuditEvents(ctx context.Context, q run.AuditQuery, p run.PageRequest) (run.Page[run.AuditEvent], error) {
-	to, from := q.To, q.From
-	if to.IsZero() {
-		to = q.Now
+	from, latest := q.From, q.To
+	if latest.IsZero() {
+		latest = q.Now
 	}
-	if from.IsZero() && !to.IsZero() {
-		from = to.AddDate(-2, 0, 0)
+	if from.IsZero() {
+		from = latest.AddDate(-2, 0, 0)
 	}
 	question := q // time goes on between two pages of one list
 	question.Now, question.To = time.Time{}, time.Time{}
 	return list(ctx, s, "AuditEvents", question, p, maps.Values(s.audit), func(e run.AuditEvent) bool {
 		return e.TenantID == q.TenantID && (q.Event == "" || e.Event == q.Event) && (q.ActorID == "" || e.ActorID == q.ActorID) &&
-			(q.RunID == "" || e.RunID == q.RunID) && !e.At.Before(from) && (to.IsZero() || e.At.Before(to))
+			(q.RunID == "" || e.RunID == q.RunID) && !e.At.Before(from) && (q.To.IsZero() || e.At.Before(q.To))
 	}, func(e run.AuditEvent) string { return stamp(e.At) + auditKey(e) }, true)
 }

@@ -122,10 +122,10 @@ func (w *world) claim(runID, owner string) run.Run {
 	return r
 }
 
-// claimed is a run that is claimed and planned with n items.
-func (w *world) claimed(key string, n int) (run.Run, []run.Item) {
+// claimed is a run on the key "k" that is claimed and planned with n items.
+func (w *world) claimed(n int) (run.Run, []run.Item) {
 	w.t.Helper()
-	r := w.claim(w.create(key).ID, "worker-1")
+	r := w.claim(w.create("k").ID, "worker-1")
 	plan := items(n)
 	r, err := w.s.SavePlan(w.ctx(), r.Fence(), plan, w.tick())
 	w.must(err)

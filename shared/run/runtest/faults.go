@@ -116,7 +116,7 @@ var faultCases = []struct {
 		}
 	}},
 	{"BeginSlice", func(w *world) func() {
-		r, _ := w.claimed("k", 3)
+		r, _ := w.claimed(3)
 		return func() {
 			got, err := w.s.BeginSlice(w.ctx(), r.Fence(), []string{"a"}, w.tick(), w.now.Add(time.Minute))
 			w.must(err)
@@ -124,7 +124,7 @@ var faultCases = []struct {
 		}
 	}},
 	{"CommitSlice", func(w *world) func() {
-		r, plan := w.claimed("k", 10)
+		r, plan := w.claimed(10)
 		return func() {
 			got, err := w.commit(r, outcomes(plan[:5], w.now), nil)
 			w.must(err)
@@ -133,7 +133,7 @@ var faultCases = []struct {
 		}
 	}},
 	{"CommitSlice with the end", func(w *world) func() {
-		r, plan := w.claimed("k", 5)
+		r, plan := w.claimed(5)
 		return func() {
 			end := w.end(r, run.StatusPartial)
 			got, err := w.commit(r, outcomes(plan, w.now), &end)
@@ -143,7 +143,7 @@ var faultCases = []struct {
 		}
 	}},
 	{"Release", func(w *world) func() {
-		r, _ := w.claimed("k", 5)
+		r, _ := w.claimed(5)
 		return func() {
 			got, err := w.s.Release(w.ctx(), r.Fence(), w.now.Add(time.Minute), &run.Waiting{Code: "c"}, false, w.tick())
 			w.must(err)
@@ -152,7 +152,7 @@ var faultCases = []struct {
 		}
 	}},
 	{"End", func(w *world) func() {
-		r, _ := w.claimed("k", 5)
+		r, _ := w.claimed(5)
 		return func() {
 			got, err := w.s.End(w.ctx(), r.Fence(), w.end(r, run.StatusFailed))
 			w.must(err)

@@ -11,9 +11,9 @@ import (
 	"tenantatlas/shared/run"
 )
 
-// Archive checks the contract of run.Archive. max is the largest payload that the
+// Archive checks the contract of run.Archive. largest is the largest payload that the
 // archive accepts.
-func Archive(t *testing.T, a run.Archive, max int) {
+func Archive(t *testing.T, a run.Archive, largest int) {
 	const tenant = "ten_01ARZ3NDEKTSV4RRFFQ69G5FAV"
 	put := func(t *testing.T, tenantID string, payload []byte) string {
 		t.Helper()
@@ -24,7 +24,7 @@ func Archive(t *testing.T, a run.Archive, max int) {
 		return key
 	}
 	t.Run("a payload comes back as it was", func(t *testing.T) {
-		for _, payload := range [][]byte{nil, {}, []byte(`{"a":1}`), bytes.Repeat([]byte("x"), max), {0, 1, 0xff}} {
+		for _, payload := range [][]byte{nil, {}, []byte(`{"a":1}`), bytes.Repeat([]byte("x"), largest), {0, 1, 0xff}} {
 			got, err := a.Get(t.Context(), tenant, put(t, tenant, payload))
 			if err != nil || !bytes.Equal(got, payload) {
 				t.Errorf("%d bytes came back as %d, %v", len(payload), len(got), err)
@@ -83,7 +83,7 @@ func Archive(t *testing.T, a run.Archive, max int) {
 		}
 	})
 	t.Run("a payload too large is said so", func(t *testing.T) {
-		if _, err := a.Put(t.Context(), tenant, make([]byte, max+1)); !errors.Is(err, run.ErrTooLarge) {
+		if _, err := a.Put(t.Context(), tenant, make([]byte, largest+1)); !errors.Is(err, run.ErrTooLarge) {
 			t.Errorf("error is %v", err)
 		}
 	})

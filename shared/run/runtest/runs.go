@@ -284,7 +284,7 @@ func plans(t *testing.T, open Open) {
 	for _, n := range []int{0, 1, 5, 6, 100, 101, 730} {
 		t.Run(fmt.Sprintf("%d items are read back by range", n), func(t *testing.T) {
 			w := newWorld(t, open)
-			r, plan := w.claimed("k", n)
+			r, plan := w.claimed(n)
 			if !r.Planned || r.PlanEpoch != r.Epoch || r.Counts.Total != n {
 				t.Fatalf("planned run is %+v", r)
 			}
@@ -305,7 +305,7 @@ func plans(t *testing.T, open Open) {
 	for _, n := range []int{3, 30} {
 		t.Run(fmt.Sprintf("a plan of %d is stored once per epoch", n), func(t *testing.T) {
 			w := newWorld(t, open)
-			r, plan := w.claimed("k", n)
+			r, plan := w.claimed(n)
 			again, err := w.s.SavePlan(w.ctx(), r.Fence(), items(n + 5)[5:], w.tick())
 			w.must(err)
 			same(t, "run", again, r)
@@ -334,7 +334,7 @@ func plans(t *testing.T, open Open) {
 func slicesOfRun(t *testing.T, open Open) {
 	t.Run("an intent is recorded and the lease renewed", func(t *testing.T) {
 		w := newWorld(t, open)
-		r, _ := w.claimed("k", 3)
+		r, _ := w.claimed(3)
 		now := w.tick()
 		lease := now.Add(time.Hour)
 		got, err := w.s.BeginSlice(w.ctx(), r.Fence(), []string{"a", "b"}, now, lease)
@@ -350,7 +350,7 @@ func slicesOfRun(t *testing.T, open Open) {
 	})
 	t.Run("a slice moves counts, totals, cursor and sequence", func(t *testing.T) {
 		w := newWorld(t, open)
-		r, plan := w.claimed("k", 60)
+		r, plan := w.claimed(60)
 		for from := 0; from < 50; from += 25 {
 			var err error
 			r, err = w.s.BeginSlice(w.ctx(), r.Fence(), []string{plan[from].Key}, w.tick(), w.now.Add(time.Minute))
@@ -381,7 +381,7 @@ func slicesOfRun(t *testing.T, open Open) {
 	})
 	t.Run("outcomes come back as they were", func(t *testing.T) {
 		w := newWorld(t, open)
-		r, plan := w.claimed("k", 40)
+		r, plan := w.claimed(40)
 		var want []run.Outcome
 		for from := 0; from < 40; from += 8 {
 			os := outcomes(plan[from:from+8], w.now)
@@ -407,7 +407,7 @@ func slicesOfRun(t *testing.T, open Open) {
 	})
 	t.Run("a stale epoch changes nothing", func(t *testing.T) {
 		w := newWorld(t, open)
-		old, plan := w.claimed("k", 10)
+		old, plan := w.claimed(10)
 		w.now = old.LeaseUntil
 		now := w.claim(old.ID, "worker-2")
 		_, err := w.s.BeginSlice(w.ctx(), old.Fence(), []string{"x"}, w.tick(), w.now.Add(time.Minute))
@@ -425,7 +425,7 @@ func slicesOfRun(t *testing.T, open Open) {
 	})
 	t.Run("a stale sequence changes nothing", func(t *testing.T) {
 		w := newWorld(t, open)
-		before, plan := w.claimed("k", 10)
+		before, plan := w.claimed(10)
 		after, err := w.commit(before, outcomes(plan[:5], w.now), nil)
 		w.must(err)
 		_, err = w.s.BeginSlice(w.ctx(), before.Fence(), []string{"x"}, w.tick(), w.now.Add(time.Minute))
@@ -440,7 +440,7 @@ func slicesOfRun(t *testing.T, open Open) {
 	})
 	t.Run("repeating a commit with the same arguments counts once", func(t *testing.T) {
 		w := newWorld(t, open)
-		r, plan := w.claimed("k", 10)
+		r, plan := w.claimed(10)
 		c := run.SliceCommit{Outcomes: outcomes(plan[:5], w.now), At: w.tick(), LeaseUntil: w.now.Add(time.Minute)}
 		first, err := w.s.CommitSlice(w.ctx(), r.Fence(), c)
 		w.must(err)
@@ -459,7 +459,7 @@ func slicesOfRun(t *testing.T, open Open) {
 	})
 	t.Run("who gave the run back writes no more", func(t *testing.T) {
 		w := newWorld(t, open)
-		r, plan := w.claimed("k", 10)
+		r, plan := w.claimed(10)
 		r, err := w.s.Release(w.ctx(), r.Fence(), time.Time{}, nil, false, w.tick())
 		w.must(err)
 		_, err = w.commit(r, outcomes(plan, w.now), nil)
@@ -471,7 +471,7 @@ func slicesOfRun(t *testing.T, open Open) {
 	})
 	t.Run("a slice too large for the store is said so", func(t *testing.T) {
 		w := newWorld(t, open)
-		r, plan := w.claimed("k", 10)
+		r, plan := w.claimed(10)
 		os := outcomes(plan[:1], w.now)
 		os[0].Params = map[string]string{"name": strings.Repeat("x", 450_000)}
 		_, err := w.commit(r, os, nil)
@@ -506,7 +506,7 @@ func ends(t *testing.T, open Open) {
 	})
 	t.Run("a terminal run never changes", func(t *testing.T) {
 		w := newWorld(t, open)
-		r, plan := w.claimed("k", 10)
+		r, plan := w.claimed(10)
 		r, err := w.commit(r, outcomes(plan[:5], w.now), nil)
 		w.must(err)
 		e := w.end(r, run.StatusFailed)
