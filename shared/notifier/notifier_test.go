@@ -74,6 +74,14 @@ func TestDispatchFailure(t *testing.T) {
 	}
 }
 
+// A change that is no transition tells nobody anything.
+func TestOnlyTransitionsNotify(t *testing.T) {
+	images := life()
+	if n, ok := notifier.For(&images[1], images[2]); ok {
+		t.Errorf("a committed slice notifies: %+v", n)
+	}
+}
+
 // A state of a later version, and a run without an initiator, notify nobody.
 func TestNothingToTell(t *testing.T) {
 	images := life()

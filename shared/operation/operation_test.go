@@ -42,6 +42,8 @@ type bed struct {
 	engines map[run.Operation]*engine.Engine
 	logs    *lockedBuffer
 	now     time.Time
+	// through, when set, stands between the operations and Graph.
+	through func(operation.Reader) operation.Reader
 }
 
 type lockedBuffer struct {
@@ -108,7 +110,11 @@ func newBed(t *testing.T, spec graphsim.TenantSpec) *bed {
 			Endpoint:    &graph.Endpoint{GraphURL: sim.URL, AuthorityURL: sim.URL}, Version: "test", Log: log,
 			HTTPClient: sim.Client(), Retry: graph.Retry{MaxAttempts: 1, ShortWait: time.Nanosecond},
 		}
-		return c.Connect(ctx, tenant)
+		reader, err := c.Connect(ctx, tenant)
+		if err == nil && b.through != nil {
+			reader = b.through(reader)
+		}
+		return reader, err
 	}
 	deps := operation.Deps{Tenants: b.store, Policies: b.store, Archive: b.archive, Connect: connect, Now: b.clock, Log: log}
 	for _, op := range operation.Operations() {
@@ -442,6 +448,34 @@ func TestRepeatedCaptureMakesOneVersion(t *testing.T) {
 	}
 	if p := b.policy("ACSC Edge"); p.LatestVersion != 1 {
 		t.Errorf("%d versions", p.LatestVersion)
+	}
+}
+
+// shortReader loses the last item of every collection, silently, as a fault of
+// the service's paging would.
+type shortReader struct{ operation.Reader }
+
+func (r shortReader) List(ctx context.Context, path, query string, item func(json.RawMessage) error) error {
+	var all []json.RawMessage
+	if err := r.Reader.List(ctx, path, query, func(raw json.RawMessage) error { all = append(all, raw); return nil }); err != nil {
+		return err
+	}
+	for _, raw := range all[:max(len(all)-1, 0)] {
+		if err := item(raw); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Fewer settings than the policy says it has make an incomplete version.
+func TestMissingSettingsAreNoticed(t *testing.T) {
+	b := newBed(t, graphsim.TenantSpec{Builtin: "contoso"})
+	b.mustSync()
+	b.through = func(r operation.Reader) operation.Reader { return shortReader{r} }
+	r, o := b.capture(b.policy("ACSC Windows"))
+	if r.Status != run.StatusPartial || o.Code != "unreadable_part" || o.Failure.Params["part"] != "settings" {
+		t.Errorf("ended %s, item %s %+v", r.Status, o.Code, o.Failure)
 	}
 }
 
