@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -635,6 +636,33 @@ func TestVersionContentIsExact(t *testing.T) {
 	a := b.do("viewer", "GET", "/v1/tenants/"+own+"/policies/"+b.policy.ID+"/versions/1", "")
 	if a.status != http.StatusOK || !bytes.Contains(a.body, []byte(`9007199254740993`)) || !bytes.Contains(a.body, []byte(`"<b>&"`)) {
 		t.Errorf("%d %s", a.status, a.body)
+	}
+}
+
+// A large version travels compressed; without that it is refused, not cut off.
+func TestLargeVersion(t *testing.T) {
+	b := newBed(t)
+	large := []byte(`{"object":{"text":"` + strings.Repeat("configuration ", 500_000) + `"}}`)
+	key, err := b.archive.Put(t.Context(), own, large)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := run.Version{TenantID: own, PolicyID: b.policy.ID, Number: 2, PayloadKey: key, Complete: true, CapturedAt: epoch}
+	if _, err := b.store.AddVersion(t.Context(), run.NewVersion{Version: v, Policy: b.policy}); err != nil {
+		t.Fatal(err)
+	}
+	path := "/v1/tenants/" + own + "/policies/" + b.policy.ID + "/versions/2"
+	if a := b.do("viewer", "GET", path, ""); a.status != http.StatusRequestEntityTooLarge || a.code() != "too_large" {
+		t.Errorf("plain: %d, %d bytes", a.status, len(a.body))
+	}
+	a := b.do("viewer", "GET", path, "", "Accept-Encoding", "gzip, br")
+	z, err := gzip.NewReader(bytes.NewReader(a.body))
+	if err != nil || a.header.Get("Content-Encoding") != "gzip" {
+		t.Fatalf("%d %v %v", a.status, a.header, err)
+	}
+	plain, err := io.ReadAll(z)
+	if err != nil || !bytes.Contains(plain, large) {
+		t.Errorf("%d bytes, %v", len(plain), err)
 	}
 }
 

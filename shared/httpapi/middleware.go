@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"tenantatlas/shared/reason"
 	"tenantatlas/shared/run"
 )
 
@@ -134,9 +136,43 @@ func conditional(next http.Handler) http.Handler {
 				return
 			}
 		}
-		w.WriteHeader(buf.status)
-		_, _ = w.Write(buf.body.Bytes())
+		send(w, r, buf.status, buf.body.Bytes())
 	})
+}
+
+// Lambda answers with at most 6 MB, and what is compressed travels as base64.
+const (
+	compressAbove = 1 << 10
+	maxPlain      = 5 << 20
+	maxCompressed = 4 << 20
+)
+
+// send writes an answer, compressed where the client takes that. An answer that
+// does not fit is refused instead of being cut off on the way.
+func send(w http.ResponseWriter, r *http.Request, status int, body []byte) {
+	w.Header().Add("Vary", "Accept-Encoding")
+	if len(body) > compressAbove && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		var packed bytes.Buffer
+		z := gzip.NewWriter(&packed)
+		_, err := z.Write(body)
+		if err = errors.Join(err, z.Close()); err == nil {
+			w.Header().Set("Content-Encoding", "gzip")
+			w.Header().Del("Content-Length")
+			body = packed.Bytes()
+		}
+	}
+	limit := maxPlain
+	if w.Header().Get("Content-Encoding") == "gzip" {
+		limit = maxCompressed
+	}
+	if len(body) > limit {
+		w.Header().Del("Content-Encoding")
+		w.Header().Del("ETag")
+		writeProblem(w, r, newProblem(r.Context(), "too_large", params{}.Int(reason.FieldLimit, limit)))
+		return
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
 }
 
 type buffered struct {
