@@ -183,29 +183,19 @@ func (s *seeder) tenant(ctx context.Context, t tenantSeed, ownerID, ownerName st
 
 // runView is what the main job reads of a run.
 type runView struct {
-	ID     string `json:"id"`
-	Status string `json:"status"`
-	Counts struct {
-		Total     int `json:"total"`
-		Succeeded int `json:"succeeded"`
-		Failed    int `json:"failed"`
-		Skipped   int `json:"skipped"`
-	} `json:"counts"`
-	Error *struct {
-		Code    string `json:"code"`
-		Message string `json:"message"`
-	} `json:"error"`
+	ID       string `json:"id"`
+	Status   string `json:"status"`
+	Sentence string `json:"sentence"` // where it stands, for people
+	Failure  struct {
+		Next string `json:"next"`
+	} `json:"failure"`
 }
 
 func (r runView) terminal() bool { return r.Status != "queued" && r.Status != "running" }
 
-// String is the run's outcome as a sentence.
+// String is the run's outcome and what to do about it.
 func (r runView) String() string {
-	text := fmt.Sprintf("%s: %d of %d items succeeded, %d failed, %d skipped", r.Status, r.Counts.Succeeded, r.Counts.Total, r.Counts.Failed, r.Counts.Skipped)
-	if r.Error != nil {
-		text += fmt.Sprintf(" (%s) %s", r.Error.Code, r.Error.Message)
-	}
-	return text
+	return strings.TrimSpace(r.Status + ": " + r.Sentence + " " + r.Failure.Next)
 }
 
 // mainJob does as an operator would: sync the inventory, then capture one policy.

@@ -43,9 +43,10 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			answer(http.StatusOK, object{"id": id, "status": "running"})
 			return
 		}
-		run := object{"id": id, "status": f.outcome, "counts": object{"total": 2, "succeeded": 2}}
+		run := object{"id": id, "status": f.outcome, "sentence": "Synced 2 policies."}
 		if f.outcome == "failed" {
-			run["error"] = object{"code": "graph_unavailable", "message": "Microsoft Graph did not answer."}
+			run["sentence"] = "Microsoft Graph did not answer."
+			run["failure"] = object{"next": "Start again."}
 		}
 		answer(http.StatusOK, run)
 	case "GET /v1/tenants/t1/policies?type=settings-catalog-policy":
@@ -78,7 +79,7 @@ func TestMainJobTellsItsOutcome(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"Inventory sync of contoso succeeded: 2 of 2 items succeeded, 0 failed, 0 skipped",
+		"Inventory sync of contoso succeeded: Synced 2 policies.",
 		`Capture of "Baseline" succeeded`, `Version 1 of "Baseline" can be read`,
 	} {
 		if !strings.Contains(out.String(), want) {
@@ -93,7 +94,7 @@ func TestMainJobTellsItsOutcome(t *testing.T) {
 func TestMainJobFailsWithTheRunsOwnReason(t *testing.T) {
 	s, _, _ := testSeeder(t, "failed")
 	err := s.mainJob(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "(graph_unavailable) Microsoft Graph did not answer.") {
+	if err == nil || !strings.Contains(err.Error(), "failed: Microsoft Graph did not answer. Start again.") {
 		t.Errorf("got %v", err)
 	}
 }
