@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strconv"
 	"sync"
 	"time"
 
@@ -114,6 +115,14 @@ func (r graphReader) List(ctx context.Context, path, query string, item func(jso
 	if err != nil {
 		return fmt.Errorf("query of %s: %w", path, err)
 	}
-	_, err = r.client.List(ctx, graph.Request{Path: path, Query: q}, graph.ListOptions{}, item)
+	// A page size is a hint: the client reads on without it when it is refused.
+	var opt graph.ListOptions
+	if top := q.Get("$top"); top != "" {
+		if opt.Top, err = strconv.Atoi(top); err != nil {
+			return fmt.Errorf("query of %s: %w", path, err)
+		}
+		q.Del("$top")
+	}
+	_, err = r.client.List(ctx, graph.Request{Path: path, Query: q}, opt, item)
 	return err
 }
