@@ -49,9 +49,6 @@ const (
 	entityAudit        = "Audit"
 )
 
-// openShards is the number of partitions of the index of open runs.
-const openShards = 4
-
 // key is the primary key of one item.
 type key struct{ pk, sk string }
 
@@ -146,8 +143,10 @@ func createdKey(at time.Time, runID string) string { return stamp(at) + "#" + ru
 func openShard(runID string) string {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(runID))
-	return fmt.Sprintf("OPEN#%d", h.Sum32()%openShards)
+	return shardKey(int(h.Sum32() % run.OpenShards))
 }
+
+func shardKey(shard int) string { return fmt.Sprintf("OPEN#%d", shard) }
 
 // nameKey sorts policies by lower-cased name, then id. The separator sorts before
 // every character of a name, so "a" comes before "a b". An index key holds at

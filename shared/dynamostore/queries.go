@@ -81,6 +81,24 @@ func activeRunsOfUser(userID string) query {
 	}
 }
 
+// openRunsOf reads keys only: the index holds nothing else.
+func openRunsOf(shard int) query {
+	hash := shardKey(shard)
+	return query{
+		index: indexOpenRuns, hashAttr: attrOpenShard, hash: hash, rangeAttr: attrRunKey,
+		start: func(p position) (map[string]types.AttributeValue, bool) {
+			if p.Tenant == "" || !plain(p.Key) {
+				return nil, false
+			}
+			return with(runKey(p.Tenant, p.Key), attrOpenShard, hash, attrRunKey, p.Key), true
+		},
+		position: func(image map[string]types.AttributeValue) (position, error) {
+			ref, err := decodeRunRef(image)
+			return position{Tenant: ref.TenantID, Key: ref.RunID}, err
+		},
+	}
+}
+
 // outcomesOfRun reads chunks in the order of the plan, from a sequence number on.
 func outcomesOfRun(tenantID, runID string, fromSeq int) query {
 	pk := runPartition(tenantID, runID)

@@ -2,7 +2,11 @@ package dynamostore
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"tenantatlas/shared/run"
 )
@@ -29,6 +33,37 @@ func (s *Store) ActiveRuns(ctx context.Context, userID string, p run.PageRequest
 		return run.Page[run.Run]{}, err
 	}
 	return page(ctx, s, activeRunsOfUser(userID), tag, p, DecodeRun)
+}
+
+// OpenRuns implements run.Runs.
+func (s *Store) OpenRuns(ctx context.Context, shard int, p run.PageRequest) (run.Page[run.RunRef], error) {
+	if shard < 0 || shard >= run.OpenShards {
+		return run.Page[run.RunRef]{}, nil
+	}
+	tag, err := queryTag("open runs", shard)
+	if err != nil {
+		return run.Page[run.RunRef]{}, err
+	}
+	return page(ctx, s, openRunsOf(shard), tag, p, decodeRunRef)
+}
+
+// decodeRunRef reads which run an entry of the index of open runs is of: the
+// index holds keys only, so the tenant is read from the partition key.
+func decodeRunRef(image map[string]types.AttributeValue) (run.RunRef, error) {
+	pk, err := textOf(image, attrPK)
+	if err != nil {
+		return run.RunRef{}, err
+	}
+	id, err := textOf(image, attrRunKey)
+	if err != nil {
+		return run.RunRef{}, err
+	}
+	tenant, ok := strings.CutPrefix(pk, "T#")
+	tenant, ok2 := strings.CutSuffix(tenant, "#R#"+id)
+	if !ok || !ok2 || !plain(tenant, id) || runKey(tenant, id).pk != pk {
+		return run.RunRef{}, errors.New("index entry is no run")
+	}
+	return run.RunRef{TenantID: tenant, RunID: id}, nil
 }
 
 // Outcomes implements run.Runs. Outcomes are stored a chunk at a time, so a

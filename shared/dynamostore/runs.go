@@ -403,6 +403,36 @@ func (s *Store) Release(ctx context.Context, f run.Fence, notBefore time.Time, w
 	})
 }
 
+// Rescue implements run.Runs. Only a rescue raises the epoch without an owner, so
+// the token tells whether it was by this call.
+func (s *Store) Rescue(ctx context.Context, f run.Fence, dispatchSeq int, notBefore, now time.Time) (run.Run, error) {
+	if !plain(f.TenantID, f.RunID) {
+		return run.Run{}, run.ErrNotFound
+	}
+	token, err := contentToken("rescue", f, dispatchSeq, notBefore, now)
+	if err != nil {
+		return run.Run{}, err
+	}
+	e := newExpression()
+	e.whenIn(attrStatus, []string{string(run.StatusQueued), string(run.StatusRunning)})
+	e.whenNumber(attrEpoch, f.Epoch)
+	e.whenNumber(attrSeq, int64(f.Seq))
+	e.whenNumber(attrDispatchSeq, int64(dispatchSeq))
+	e.when("(attribute_not_exists(%s) OR %s <= %s)", e.name(attrOwner), e.name(attrLeaseUntil), e.text(stamp(now)))
+	e.add(attrEpoch, 1)
+	e.add(attrDispatchSeq, 1)
+	e.setOptional(attrNotBefore, optionalStamp(notBefore))
+	e.setText(attrUpdatedAt, stamp(now))
+	e.setText(attrWriteToken, token)
+	e.remove(attrOwner, attrLeaseUntil)
+	return s.updateRun(ctx, "rescue", runKey(f.TenantID, f.RunID), e, func(i runItem, r run.Run) error {
+		if !r.Status.Terminal() && r.Epoch == f.Epoch+1 && i.WriteToken == token {
+			return nil
+		}
+		return explainFence(r)
+	})
+}
+
 // End implements run.Runs. The token of the end, kept in the run for good, is
 // the evidence.
 func (s *Store) End(ctx context.Context, f run.Fence, end run.RunEnd) (run.Run, error) {

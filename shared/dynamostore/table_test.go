@@ -159,7 +159,7 @@ func TestTableDocument(t *testing.T) {
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s = %s | %s | %s |\n", e.question, index, q.hashAttr, code(q.hash), bounds, order)
 	}
-	fmt.Fprintf(&b, "| open runs, for the sweeper | %s | %s = %s to %s | %s | ascending |\n", indexOpenRuns, attrOpenShard, code("OPEN#0"), code(fmt.Sprintf("OPEN#%d", openShards-1)), attrRunKey)
+	fmt.Fprintf(&b, "| open runs, for the sweeper | %s | %s = %s to %s | %s | ascending |\n", indexOpenRuns, attrOpenShard, code("OPEN#0"), code(fmt.Sprintf("OPEN#%d", run.OpenShards-1)), attrRunKey)
 	fmt.Fprintln(&b, "| what a start needs | table, strong | one BatchGetItem: Tenant, Member, Lock, Replay, Policy | | |")
 
 	root, err := localaws.Root()

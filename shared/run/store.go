@@ -153,6 +153,17 @@ type Runs interface {
 	// ErrRunEnded.
 	End(ctx context.Context, f Fence, e RunEnd) (Run, error)
 
+	// OpenRuns lists runs that a sweep has to look at, one shard of OpenShards at a
+	// time: all that are not terminal. Index read: it may lag, so a run is read
+	// again, strong, before anything is decided.
+	OpenRuns(ctx context.Context, shard int, p PageRequest) (Page[RunRef], error)
+	// Rescue prepares a run that nobody works on for another message: no owner,
+	// epoch + 1, DispatchSeq + 1, and not looked at again before the given time.
+	// The epoch shuts out a worker that was taken for dead. f and dispatchSeq are
+	// those of the run as it was read; now must be past a lease that still has an
+	// owner. ErrFenced when the run moved since, ErrRunEnded.
+	Rescue(ctx context.Context, f Fence, dispatchSeq int, notBefore, now time.Time) (Run, error)
+
 	// ListRuns lists runs of a tenant, newest first.
 	ListRuns(ctx context.Context, q RunQuery, p PageRequest) (Page[Run], error)
 	// ActiveRuns lists the non-terminal runs of one initiator over all tenants,
@@ -160,6 +171,15 @@ type Runs interface {
 	ActiveRuns(ctx context.Context, userID string, p PageRequest) (Page[Run], error)
 	// Outcomes lists the stored outcomes of a run in the order of the plan.
 	Outcomes(ctx context.Context, q OutcomeQuery, p PageRequest) (Page[Outcome], error)
+}
+
+// OpenShards is the number of shards of the open runs.
+const OpenShards = 4
+
+// RunRef names a run.
+type RunRef struct {
+	TenantID string
+	RunID    string
 }
 
 // RunQuery filters runs of one tenant. Zero fields do not filter.

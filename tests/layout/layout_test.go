@@ -30,6 +30,7 @@ var allowed = map[string][]string{
 	"shared/start":                   {"shared/run"},
 	"shared/engine":                  {"shared/run"},
 	"shared/notifier":                {"shared/run"},
+	"shared/sweeper":                 {"shared/run"},
 	"shared/operation":               {"shared/run", "shared/engine", "shared/graph", "shared/reason", "shared/catalog"},
 	"shared/httpapi":                 {"shared/run", "shared/start", "shared/reason", "shared/catalog"},
 	"shared/signin":                  {"shared/run", "shared/httpapi"},

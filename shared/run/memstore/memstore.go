@@ -539,6 +539,42 @@ func (s *Store) end(r *run.Run, e run.RunEnd) error {
 	return nil
 }
 
+// OpenRuns implements run.Runs. All open runs are in the first shard.
+func (s *Store) OpenRuns(ctx context.Context, shard int, p run.PageRequest) (run.Page[run.RunRef], error) {
+	values := func(yield func(run.RunRef) bool) {
+		for key, r := range s.runs {
+			if shard == 0 && !r.Status.Terminal() && !yield(run.RunRef{TenantID: key[0], RunID: key[1]}) {
+				return
+			}
+		}
+	}
+	return list(ctx, s, "OpenRuns", shard, p, values, func(run.RunRef) bool { return true }, func(r run.RunRef) string { return r.RunID + r.TenantID }, false)
+}
+
+// Rescue implements run.Runs.
+func (s *Store) Rescue(ctx context.Context, f run.Fence, dispatchSeq int, notBefore, now time.Time) (r run.Run, err error) {
+	err = s.do(ctx, "Rescue", func() error {
+		have, err := s.fenced(f)
+		if err != nil {
+			again := s.runs[[2]string{f.TenantID, f.RunID}]
+			if errors.Is(err, run.ErrFenced) && again.Epoch == f.Epoch+1 && again.Seq == f.Seq && again.DispatchSeq == dispatchSeq+1 && again.Owner == "" && again.UpdatedAt.Equal(now) {
+				r = copyRun(again)
+				return nil // a repeat
+			}
+			return err
+		}
+		if have.DispatchSeq != dispatchSeq || have.Owner != "" && have.LeaseUntil.After(now) {
+			return run.ErrFenced
+		}
+		have.Owner, have.LeaseUntil, have.NotBefore, have.UpdatedAt = "", time.Time{}, notBefore, now
+		have.Epoch++
+		have.DispatchSeq++
+		r = copyRun(have)
+		return nil
+	})
+	return r, err
+}
+
 // ListRuns implements run.Runs.
 func (s *Store) ListRuns(ctx context.Context, q run.RunQuery, p run.PageRequest) (run.Page[run.Run], error) {
 	return s.runPage(ctx, "ListRuns", q, p, func(r run.Run) bool {

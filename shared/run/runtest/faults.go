@@ -151,6 +151,15 @@ var faultCases = []struct {
 			same(w.t, "run", w.stored(r.ID), got)
 		}
 	}},
+	{"Rescue", func(w *world) func() {
+		r, _ := w.claimed(5)
+		return func() {
+			got, err := w.s.Rescue(w.ctx(), r.Fence(), r.DispatchSeq, w.now.Add(2*time.Hour), w.now.Add(time.Hour))
+			w.must(err)
+			same(w.t, "epoch", got.Epoch, r.Epoch+1)
+			same(w.t, "run", w.stored(r.ID), got)
+		}
+	}},
 	{"End", func(w *world) func() {
 		r, _ := w.claimed(5)
 		return func() {

@@ -20,6 +20,7 @@ func Runs(t *testing.T, open Open) {
 	t.Run("slice", func(t *testing.T) { slicesOfRun(t, open) })
 	t.Run("end", func(t *testing.T) { ends(t, open) })
 	t.Run("list", func(t *testing.T) { runLists(t, open) })
+	t.Run("sweep", func(t *testing.T) { sweeps(t, open) })
 }
 
 func starts(t *testing.T, open Open) {
@@ -671,5 +672,88 @@ func runLists(t *testing.T, open Open) {
 			_, err = w.s.ListRuns(w.ctx(), all, run.PageRequest{Limit: 2, Cursor: hostile})
 			w.wantErr(err, run.ErrBadCursor)
 		}
+	})
+}
+
+func sweeps(t *testing.T, open Open) {
+	refs := func(w *world) map[run.RunRef]bool {
+		found := map[run.RunRef]bool{}
+		for shard := range run.OpenShards {
+			for _, r := range collect(w, func(p run.PageRequest) (run.Page[run.RunRef], error) { return w.s.OpenRuns(w.ctx(), shard, p) }, 3) {
+				if found[r] {
+					t.Errorf("%s is listed twice", r.RunID)
+				}
+				found[r] = true
+			}
+		}
+		return found
+	}
+	t.Run("open runs are found until they end", func(t *testing.T) {
+		w := newWorld(t, open)
+		var made []run.Run
+		for i := range 12 {
+			made = append(made, w.create(fmt.Sprint("k", i)))
+		}
+		eventually(t, "all are open", func() bool {
+			found := refs(w)
+			return !slices.ContainsFunc(made, func(r run.Run) bool { return !found[run.RunRef{TenantID: r.TenantID, RunID: r.ID}] })
+		})
+		ended := w.claim(made[3].ID, "worker")
+		_, err := w.s.End(w.ctx(), ended.Fence(), w.end(ended, run.StatusFailed))
+		w.must(err)
+		eventually(t, "the ended one is gone", func() bool { return !refs(w)[run.RunRef{TenantID: w.tenant, RunID: ended.ID}] })
+		page, err := w.s.OpenRuns(w.ctx(), run.OpenShards, run.PageRequest{Limit: 10})
+		if err != nil || len(page.Items) != 0 {
+			t.Errorf("a shard that is none holds %d, %v", len(page.Items), err)
+		}
+	})
+	t.Run("a rescue shuts out the worker that was taken for dead", func(t *testing.T) {
+		w := newWorld(t, open)
+		r, plan := w.claimed(3)
+		now := r.LeaseUntil.Add(30 * time.Second)
+		again := now.Add(time.Minute)
+		got, err := w.s.Rescue(w.ctx(), r.Fence(), r.DispatchSeq, again, now)
+		w.must(err)
+		want := r
+		want.Owner, want.LeaseUntil, want.NotBefore, want.UpdatedAt = "", time.Time{}, again, now
+		want.Epoch, want.DispatchSeq = r.Epoch+1, r.DispatchSeq+1
+		same(t, "run", got, want)
+		repeat, err := w.s.Rescue(w.ctx(), r.Fence(), r.DispatchSeq, again, now)
+		w.must(err)
+		same(t, "repeat", repeat, want)
+		_, err = w.commit(r, outcomes(plan, w.now), nil)
+		w.wantErr(err, run.ErrFenced)
+		w.check(r.ID, "k")
+		next, err := w.s.Claim(w.ctx(), w.tenant, r.ID, "worker-2", now, now.Add(time.Minute))
+		w.must(err)
+		if next.Epoch != r.Epoch+2 || next.Status != run.StatusRunning {
+			t.Errorf("after the rescue: %+v", next)
+		}
+	})
+	t.Run("a queued run is rescued without being claimed", func(t *testing.T) {
+		w := newWorld(t, open)
+		r := w.create("k")
+		got, err := w.s.Rescue(w.ctx(), r.Fence(), r.DispatchSeq, time.Time{}, w.tick())
+		w.must(err)
+		if got.Status != run.StatusQueued || got.Epoch != 1 || got.Attempts != 0 {
+			t.Errorf("run is %+v", got)
+		}
+	})
+	t.Run("who is alive, moved on or ended is not rescued", func(t *testing.T) {
+		w := newWorld(t, open)
+		r, plan := w.claimed(3)
+		_, err := w.s.Rescue(w.ctx(), r.Fence(), r.DispatchSeq, time.Time{}, r.LeaseUntil.Add(-time.Second))
+		w.wantErr(err, run.ErrFenced)
+		_, err = w.s.Rescue(w.ctx(), r.Fence(), r.DispatchSeq+1, time.Time{}, r.LeaseUntil)
+		w.wantErr(err, run.ErrFenced)
+		moved, err := w.commit(r, outcomes(plan[:1], w.now), nil)
+		w.must(err)
+		_, err = w.s.Rescue(w.ctx(), r.Fence(), r.DispatchSeq, time.Time{}, r.LeaseUntil.Add(time.Hour))
+		w.wantErr(err, run.ErrFenced)
+		ended, err := w.s.End(w.ctx(), moved.Fence(), w.end(moved, run.StatusFailed))
+		w.must(err)
+		_, err = w.s.Rescue(w.ctx(), ended.Fence(), ended.DispatchSeq, time.Time{}, w.now.Add(time.Hour))
+		w.wantErr(err, run.ErrRunEnded)
+		same(t, "ended run", w.stored(r.ID), ended)
 	})
 }
