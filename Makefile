@@ -117,8 +117,8 @@ test-browser: tools-browser ## The console in Chromium, against the running loca
 	@cd tests/browser && node --test --test-concurrency=1
 
 .PHONY: test-sam-local
-test-sam-local: tools-sam ## "sam local invoke" of every function, against the running local stack
-	@if [ -d tests/samlocal ]; then $(GOTEST) -count=1 ./tests/samlocal/...; fi
+test-sam-local: tools-sam $(LOCALSTACK) ## "sam local invoke" of every function, against the running local stack
+	$(GOTEST) -count=1 -v ./tests/samlocal/...
 
 .PHONY: fuzz-short
 fuzz-short: ## Every fuzz target for FUZZTIME (10s)
@@ -130,8 +130,9 @@ fuzz-short: ## Every fuzz target for FUZZTIME (10s)
 	done
 
 .PHONY: bench
-bench: tools-run $(LOCALSTACK) ## Measure and write docs/benchmarks.md
-	@if [ -d tests/bench ]; then $(GO) run ./tests/bench -write docs/benchmarks.md; else echo "no benchmarks here yet"; fi
+bench: tools-run tools-conformance $(LOCALSTACK) ## Measure and write docs/benchmarks.md
+	@if [ ! -s $(LOCAL)/stack.json ]; then trap '$(LOCALSTACK) down' EXIT; $(TEST_PORTS) $(LOCALSTACK) up -detach; fi; \
+	  $(GO) run ./tests/bench -write docs/benchmarks.md
 
 .PHONY: lint
 lint: tools-go ## go vet, golangci-lint, govulncheck

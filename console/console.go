@@ -22,6 +22,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 //go:embed site
@@ -96,7 +97,9 @@ type file struct {
 	cache       string
 	etag        string
 	plain       []byte
-	gzipped     []byte // nil when compression does not help
+	// gzipped is made when it is first asked for: a function that starts has
+	// better to do. nil when compression does not help.
+	gzipped func() []byte
 }
 
 type handler struct {
@@ -210,21 +213,19 @@ func newFile(name string, content []byte, cache string) (*file, error) {
 	}
 	sum := sha256.Sum256(content)
 	f := &file{contentType: kind, cache: cache, etag: base64.RawURLEncoding.EncodeToString(sum[:12]), plain: content}
-	var buf bytes.Buffer
-	z, err := gzip.NewWriterLevel(&buf, gzip.BestCompression)
-	if err != nil {
-		return nil, fmt.Errorf("console: %w", err)
-	}
-	if _, err := z.Write(content); err != nil {
-		return nil, fmt.Errorf("console: compress %s: %w", name, err)
-	}
-	if err := z.Close(); err != nil {
-		return nil, fmt.Errorf("console: compress %s: %w", name, err)
-	}
-	if buf.Len() < len(content) {
-		f.gzipped = buf.Bytes()
-	}
+	f.gzipped = sync.OnceValue(func() []byte { return compress(content) })
 	return f, nil
+}
+
+// compress returns content compressed, or nil when that does not help.
+func compress(content []byte) []byte {
+	var buf bytes.Buffer
+	z := gzip.NewWriter(&buf)
+	_, err := z.Write(content)
+	if err = errors.Join(err, z.Close()); err != nil || buf.Len() >= len(content) {
+		return nil
+	}
+	return buf.Bytes()
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -266,9 +267,11 @@ func (f *file) serve(w http.ResponseWriter, r *http.Request) {
 	head.Set("Cache-Control", f.cache)
 	head.Set("Vary", "Accept-Encoding")
 	body, tag := f.plain, `"`+f.etag+`"`
-	if f.gzipped != nil && acceptsGzip(r.Header.Get("Accept-Encoding")) {
-		body, tag = f.gzipped, `"`+f.etag+`-gzip"`
-		head.Set("Content-Encoding", "gzip")
+	if acceptsGzip(r.Header.Get("Accept-Encoding")) {
+		if packed := f.gzipped(); packed != nil {
+			body, tag = packed, `"`+f.etag+`-gzip"`
+			head.Set("Content-Encoding", "gzip")
+		}
 	}
 	head.Set("ETag", tag)
 	if matches(r.Header.Get("If-None-Match"), tag) {

@@ -7,6 +7,7 @@
 #   tools/container-engine.sh stop   stop the one that this script started
 #
 # Where no engine is installed and Debian's packages can be, it installs docker.io.
+# It exits with 3 where there is no engine and none can be installed or started.
 # Where the base image cannot be pulled it makes a stand-in: a shell and the
 # machine's certificate authorities, which is all that a static Go binary needs.
 set -euo pipefail
@@ -15,6 +16,7 @@ folder=$PWD/.local/docker
 log=.local/logs/dockerd.log
 say() { printf '%s\n' "$*" >&2; }
 die() { say "container engine: $*"; exit 1; }
+none() { say "container engine: $*"; exit 3; }
 mkdir -p "$folder" .local/logs
 
 own=unix://$folder/docker.sock
@@ -27,25 +29,23 @@ if [ "${1:-}" = stop ]; then
 fi
 
 answers() { DOCKER_HOST=$1 docker info >/dev/null 2>&1; }
-install_debian() {
-  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || die "none is installed: install Docker (Debian: apt-get install docker.io)"
-  say "Installing $* …"
-  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"; } \
-    >.local/logs/tools-docker.log 2>&1 || die "$* cannot be installed; see .local/logs/tools-docker.log"
-}
-
 host=${DOCKER_HOST:-unix:///var/run/docker.sock}
 if ! command -v docker >/dev/null || ! answers "$host"; then
   host=$own
   if ! command -v docker >/dev/null || ! answers "$host"; then
-    command -v dockerd >/dev/null && command -v docker >/dev/null || install_debian docker.io iptables
-    [ "$(id -u)" = 0 ] || die "it does not run, and only root can start it: start Docker first"
+    if ! command -v dockerd >/dev/null || ! command -v docker >/dev/null; then
+      tools/debian.sh docker.io iptables || none "none is installed: install Docker"
+    fi
+    [ "$(id -u)" = 0 ] || none "it does not run, and only root can start it: start Docker first"
     say "Starting a container engine …"
     rm -f "$folder/dockerd.pid"
     setsid dockerd --host "$own" --data-root "$folder/data" --exec-root "$folder/exec" --pidfile "$folder/dockerd.pid" \
       >"$log" 2>&1 </dev/null &
     for _ in $(seq 150); do if answers "$own"; then break; fi; sleep 0.2; done
-    answers "$own" || die "it did not start: $(tail -n 1 "$log"); see $log"
+    if ! answers "$own"; then
+      [ ! -s "$folder/dockerd.pid" ] || kill "$(cat "$folder/dockerd.pid")" 2>/dev/null || true
+      none "it did not start: $(tail -n 1 "$log"); see $log"
+    fi
   fi
 fi
 
@@ -57,7 +57,7 @@ if ! docker image inspect "$image" >/dev/null 2>&1; then
   if ! timeout 180 docker pull -q "$image" >.local/logs/docker-pull.log 2>&1; then
     say "It cannot be fetched; making a stand-in for it."
     busybox=$(command -v busybox || true)
-    if [ -z "$busybox" ] || ldd "$busybox" >/dev/null 2>&1; then install_debian busybox-static; busybox=$(command -v busybox); fi
+    if [ -z "$busybox" ] || ldd "$busybox" >/dev/null 2>&1; then tools/debian.sh busybox-static; busybox=$(command -v busybox); fi
     root=$(mktemp -d)
     trap 'rm -rf "$root"' EXIT
     mkdir -p "$root"/{bin,etc/ssl/certs,tmp,var/task,var/runtime,var/rapid,opt}

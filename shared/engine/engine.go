@@ -39,9 +39,9 @@ type Operation interface {
 	Probe(ctx context.Context, item run.Item) (*run.Outcome, error)
 }
 
-// Bind makes the operation for one claimed run, for example by reading the
-// tenant's credential. Its errors are those of an Operation.
-type Bind func(ctx context.Context, r run.Run) (Operation, error)
+// Bind makes the operation for one claimed run in its tenant, for example by
+// reading the tenant's credential. Its errors are those of an Operation.
+type Bind func(ctx context.Context, r run.Run, t run.Tenant) (Operation, error)
 
 // Wait asks to continue later. Code is the reason shown meanwhile; After is how
 // long, or 0 when nobody knows: then the engine backs off by itself.
@@ -150,6 +150,7 @@ type work struct {
 	limits   Limits
 	log      *slog.Logger
 	run      run.Run
+	tenant   run.Tenant
 	began    time.Time
 	progress bool // whether this claim committed anything
 }
@@ -161,7 +162,7 @@ func (w *work) work(ctx context.Context) error {
 		}
 		return w.end(ctx, run.StatusFailed, refused)
 	}
-	op, err := w.Bind(ctx, w.run)
+	op, err := w.Bind(ctx, w.run, w.tenant)
 	if err != nil {
 		return w.verdict(ctx, err)
 	}
@@ -204,6 +205,7 @@ func (w *work) refusal(ctx context.Context) (*run.Failure, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read tenant: %w", err)
 	}
+	w.tenant = t
 	if t.Disabled {
 		return &run.Failure{Code: "tenant_disabled"}, nil
 	}

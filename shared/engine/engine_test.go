@@ -119,7 +119,7 @@ func newBed(t *testing.T, items int) *bed {
 	}
 	b.engine = &engine.Engine{
 		Operation: run.OpInventorySync, Runs: b.store, Tenants: b.store, Queue: b.queue,
-		Bind: func(context.Context, run.Run) (engine.Operation, error) { return b.op, nil },
+		Bind: func(context.Context, run.Run, run.Tenant) (engine.Operation, error) { return b.op, nil },
 		Now:  time.Now, Log: slog.New(slog.DiscardHandler),
 		Owner: func() string { b.owners++; return fmt.Sprintf("own_%d", b.owners) },
 	}

@@ -48,7 +48,7 @@ func Worker(op run.Operation) func(context.Context, *slog.Logger) (any, error) {
 			Credentials: secretstore.New(secretsmanager.NewFromConfig(cfg), prefix, ""),
 			Endpoint:    endpoint, Version: Version, Log: log,
 		}
-		deps := operation.Deps{Tenants: store, Policies: store, Connect: connector.Connect, Now: time.Now, Log: log}
+		deps := operation.Deps{Policies: store, Connect: connector.Connect, Now: time.Now, Log: log}
 		if bucket != "" {
 			deps.Archive = s3archive.New(s3.NewFromConfig(cfg), bucket, s3archive.Options{})
 		}

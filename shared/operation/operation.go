@@ -38,7 +38,6 @@ type Connect func(ctx context.Context, t run.Tenant) (Reader, error)
 
 // Deps is what the operations need.
 type Deps struct {
-	Tenants  run.Tenants
 	Policies run.Policies
 	Archive  run.Archive
 	Connect  Connect
@@ -65,11 +64,7 @@ func (d Deps) Bind(op run.Operation) (engine.Bind, error) {
 	default:
 		return nil, fmt.Errorf("no worker for operation %q", op)
 	}
-	return func(ctx context.Context, r run.Run) (engine.Operation, error) {
-		t, err := d.Tenants.Tenant(ctx, r.TenantID)
-		if err != nil {
-			return nil, fmt.Errorf("read tenant: %w", err)
-		}
+	return func(ctx context.Context, r run.Run, t run.Tenant) (engine.Operation, error) {
 		reader, err := d.Connect(ctx, t)
 		if err != nil {
 			return nil, connectVerdict(err)

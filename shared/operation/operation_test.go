@@ -116,7 +116,7 @@ func newBed(t *testing.T, spec graphsim.TenantSpec) *bed {
 		}
 		return reader, err
 	}
-	deps := operation.Deps{Tenants: b.store, Policies: b.store, Archive: b.archive, Connect: connect, Now: b.clock, Log: log}
+	deps := operation.Deps{Policies: b.store, Archive: b.archive, Connect: connect, Now: b.clock, Log: log}
 	for _, op := range operation.Operations() {
 		bind, err := deps.Bind(op)
 		if err != nil {

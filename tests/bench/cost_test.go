@@ -1,0 +1,335 @@
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"tenantatlas/shared/dynamostore"
+	"tenantatlas/shared/engine"
+	"tenantatlas/shared/graph"
+	"tenantatlas/shared/notifier"
+	"tenantatlas/shared/operation"
+	"tenantatlas/shared/run"
+	"tenantatlas/shared/s3archive"
+	"tenantatlas/shared/secretstore"
+	"tenantatlas/shared/sqsqueue"
+	"tenantatlas/shared/start"
+	"tenantatlas/tests/graphsim"
+	"tenantatlas/tests/localaws"
+)
+
+func TestMain(m *testing.M) { os.Exit(localaws.Main(m)) }
+
+var costFile = flag.String("costs", "", "write the measured costs to this `file`")
+
+const (
+	graphTenant = "11111111-aaaa-4bbb-8ccc-000000000001"
+	graphClient = "22222222-aaaa-4bbb-8ccc-000000000002"
+	user        = "user-1"
+)
+
+// meter counts what is asked of AWS: requests as they are sent, so that a retry
+// counts, and capacity as DynamoDB reports it.
+type meter struct {
+	mu    sync.Mutex
+	calls map[string]int
+	read  float64
+	write float64
+}
+
+// service is a transport that counts the requests to one service.
+func (m *meter) service(name string) *localaws.Faults {
+	return &localaws.Faults{Decide: func(op string) localaws.Fault {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.calls[name+" "+op]++
+		return localaws.Pass
+	}}
+}
+
+func (m *meter) consumed(op string, consumed []types.ConsumedCapacity) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, c := range consumed {
+		switch {
+		case c.CapacityUnits == nil:
+		case op == "GetItem" || op == "BatchGetItem" || op == "Query":
+			m.read += *c.CapacityUnits
+		default:
+			m.write += *c.CapacityUnits
+		}
+	}
+}
+
+// costBed is the product's start, engine and operations over the real adapters:
+// DynamoDB Local for the table, whose capacity figures are Amazon's own, and the
+// stand-ins for the rest of AWS and for Graph.
+type costBed struct {
+	t       *testing.T
+	meter   *meter
+	sim     *graphsim.Sim
+	store   *dynamostore.Store
+	starter *start.Starter
+	engines map[run.Operation]*engine.Engine
+	tenant  string
+	costs   []cost
+}
+
+func newCostBed(t *testing.T, spec graphsim.TenantSpec) *costBed {
+	t.Helper()
+	b := &costBed{t: t, meter: &meter{calls: map[string]int{}}, engines: map[run.Operation]*engine.Engine{}}
+	b.sim = graphsim.StartTest(t, graphsim.Options{Seed: 1, Quotas: []graphsim.Quota{}})
+	spec.ID, spec.DisplayName = graphTenant, "Contoso"
+	spec.Apps = []graphsim.App{{ClientID: graphClient, Secrets: []graphsim.Secret{{Value: "bench-secret"}}, Permissions: []string{graphsim.PermConfigurationRead}}}
+	if _, err := b.sim.AddTenant(spec); err != nil {
+		t.Fatal(err)
+	}
+	ministack := localaws.Ministack(t)
+	table := dynamodb.NewFromConfig(localaws.Config(localaws.DynamoDBLocal(t), b.meter.service("DynamoDB")))
+	b.store = dynamostore.New(table, localaws.CreateTable(t, table), dynamostore.Options{Observe: b.meter.consumed})
+
+	queues := sqs.NewFromConfig(localaws.Config(ministack, b.meter.service("SQS")))
+	urls := map[run.Operation]string{}
+	for _, op := range operation.Operations() {
+		name := "bench-" + strings.NewReplacer(".", "-", "_", "-").Replace(string(op))
+		out, err := queues.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: &name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		urls[op] = *out.QueueUrl
+	}
+	queue := sqsqueue.New(queues, urls)
+
+	objects := s3.NewFromConfig(localaws.Config(ministack, b.meter.service("S3")), func(o *s3.Options) { o.UsePathStyle = true })
+	bucket := "bench"
+	if _, err := objects.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &bucket}); err != nil {
+		t.Fatal(err)
+	}
+	secrets := secretstore.New(secretsmanager.NewFromConfig(localaws.Config(ministack, b.meter.service("Secrets Manager"))), "bench", "")
+
+	now := time.Now().UTC()
+	b.tenant = run.IDSource{}.New(run.PrefixTenant, now)
+	ref, err := secrets.PutCredential(t.Context(), b.tenant, run.Credential{Kind: run.CredentialClientSecret, ClientSecret: "bench-secret"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = b.store.CreateTenant(t.Context(),
+		run.Tenant{ID: b.tenant, Name: "Contoso", GraphTenantID: graphTenant, ClientID: graphClient, Cloud: run.CloudGlobal, CredentialRef: ref, CredentialKind: run.CredentialClientSecret, CreatedAt: now, UpdatedAt: now},
+		run.Member{TenantID: b.tenant, UserID: user, Name: "anna@contoso.example", Role: run.RoleOwner, CreatedAt: now, UpdatedAt: now},
+		run.AuditEvent{TenantID: b.tenant, At: now, Event: run.AuditTenantCreated})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	log := slog.New(slog.DiscardHandler)
+	connector := &operation.Connector{
+		Credentials: secrets, Endpoint: &graph.Endpoint{GraphURL: b.sim.URL, AuthorityURL: b.sim.URL}, Version: "bench",
+		Log: log, HTTPClient: b.sim.Client(),
+	}
+	deps := operation.Deps{
+		Policies: b.store, Archive: s3archive.New(objects, bucket, s3archive.Options{}),
+		Connect: connector.Connect, Now: time.Now, Log: log,
+	}
+	for _, op := range operation.Operations() {
+		bind, err := deps.Bind(op)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.engines[op] = &engine.Engine{
+			Operation: op, Runs: b.store, Tenants: b.store, Queue: queue, Bind: bind, Now: time.Now, Log: log,
+			Owner: func() string { return run.IDSource{}.New("own_", time.Now()) },
+		}
+	}
+	b.starter = &start.Starter{Runs: b.store, Queue: queue, Now: time.Now, Log: log}
+	return b
+}
+
+// measure runs do and adds what it cost. units is how many of the thing that
+// the line is about were done.
+func (b *costBed) measure(name string, units int, do func()) cost {
+	b.t.Helper()
+	b.meter.mu.Lock()
+	b.meter.calls, b.meter.read, b.meter.write = map[string]int{}, 0, 0
+	b.meter.mu.Unlock()
+	b.sim.ResetCounters()
+	do()
+	asked := b.sim.Counters()
+	b.meter.mu.Lock()
+	defer b.meter.mu.Unlock()
+	c := cost{
+		Name: name, Units: units, Calls: maps.Clone(b.meter.calls), ReadUnits: b.meter.read, WriteUnits: b.meter.write,
+		GraphReads: asked.Reads, GraphTokens: asked.Tokens,
+	}
+	b.costs = append(b.costs, c)
+	return c
+}
+
+func (b *costBed) start(req start.Request) run.Run {
+	b.t.Helper()
+	req.TenantID, req.Principal, req.Deadline = b.tenant, run.Principal{UserID: user}, time.Hour
+	res, err := b.starter.Start(b.t.Context(), req)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return res.Run
+}
+
+// work does the run and returns it ended.
+func (b *costBed) work(r run.Run) run.Run {
+	b.t.Helper()
+	d := run.Dispatch{V: run.DispatchVersion, TenantID: r.TenantID, RunID: r.ID, DispatchSeq: r.DispatchSeq}
+	if err := b.engines[r.Operation].Handle(b.t.Context(), d); err != nil {
+		b.t.Fatal(err)
+	}
+	return r
+}
+
+// succeeded fails the test unless the run did; it is not part of a measurement.
+func (b *costBed) succeeded(r run.Run) run.Run {
+	b.t.Helper()
+	ended, err := b.store.Run(b.t.Context(), r.TenantID, r.ID)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if ended.Status != run.StatusSucceeded {
+		b.t.Fatalf("%s ended %s: %+v", r.Operation, ended.Status, ended.Failure)
+	}
+	return ended
+}
+
+func (b *costBed) policies() []run.Policy {
+	b.t.Helper()
+	all, err := b.store.AllPolicies(b.t.Context(), b.tenant)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	slices.SortFunc(all, func(x, y run.Policy) int { return strings.Compare(x.ID, y.ID) })
+	return all
+}
+
+// syncedPolicies is the size of the synthetic tenant that is synced.
+const syncedPolicies = 500
+
+// What a start, a captured policy and a synced policy cost. The limits are those
+// that the product promises; a request more in one of these is paid for with
+// every run.
+func TestCosts(t *testing.T) {
+	seeded := newCostBed(t, graphsim.TenantSpec{Builtin: "contoso"})
+	first := seeded.start(start.Request{Operation: run.OpInventorySync})
+	seeded.measure("cold worker: sync of the 12 seeded policies, with credential and token", 12, func() { seeded.work(first) })
+	seeded.succeeded(first)
+	policies := seeded.policies()
+	if len(policies) != 12 {
+		t.Fatalf("%d policies", len(policies))
+	}
+
+	var runs []run.Run
+	one := seeded.measure("start of a capture", 1, func() {
+		runs = append(runs, seeded.start(start.Request{Operation: run.OpCaptureSnapshot, PolicyID: policies[0].ID, IdempotencyKey: "one"}))
+	})
+	again := seeded.measure("the same start once more while the run is active", 1, func() {
+		if r := seeded.start(start.Request{Operation: run.OpCaptureSnapshot, PolicyID: policies[0].ID}); r.ID != runs[0].ID {
+			t.Errorf("another run: %s", r.ID)
+		}
+	})
+	for _, c := range []cost{one, again} {
+		if c.calls() > 5 || c.GraphReads+c.GraphTokens > 0 {
+			t.Errorf("%s: %v, %d requests to Graph; at most 5 calls of AWS and none of Graph", c.Name, c.Calls, c.GraphReads+c.GraphTokens)
+		}
+	}
+	if one.WriteUnits == 0 || one.ReadUnits == 0 {
+		t.Errorf("no capacity was reported: %+v", one)
+	}
+	for _, p := range policies[1:] {
+		runs = append(runs, seeded.start(start.Request{Operation: run.OpCaptureSnapshot, PolicyID: p.ID}))
+	}
+	captured := seeded.measure("worker: capture with new content", len(runs), func() {
+		for _, r := range runs {
+			seeded.work(r)
+		}
+	})
+	if n := captured.Calls["S3 PUT"]; n != len(runs) {
+		t.Errorf("%d payloads stored by %d captures", n, len(runs))
+	}
+	if perPolicy := float64(captured.calls()) / float64(len(runs)); perPolicy > 14 {
+		t.Errorf("%.1f calls of AWS for each captured policy: %v", perPolicy, captured.Calls)
+	}
+	ended := seeded.succeeded(runs[0])
+	seeded.measure("notifier: the three notifications of a run", 1, func() {
+		n := notifier.Notifier{Store: seeded.store}
+		queued, running := runs[0], runs[0]
+		running.Status, running.StartedAt = run.StatusRunning, ended.StartedAt
+		for _, change := range []struct {
+			old *run.Run
+			now run.Run
+		}{{nil, queued}, {&queued, running}, {&running, ended}} {
+			if err := n.Changed(t.Context(), change.old, change.now); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	runs = nil
+	for _, p := range policies {
+		runs = append(runs, seeded.start(start.Request{Operation: run.OpCaptureSnapshot, PolicyID: p.ID}))
+	}
+	unchanged := seeded.measure("worker: capture with unchanged content", len(runs), func() {
+		for _, r := range runs {
+			seeded.work(r)
+		}
+	})
+	if n := unchanged.Calls["S3 PUT"]; n != 0 {
+		t.Errorf("%d payloads stored by captures without new content", n)
+	}
+	for _, r := range runs {
+		seeded.succeeded(r)
+	}
+	seeded.measure("read: a run, as its page asks while it goes on", 1, func() {
+		if _, err := seeded.store.Run(t.Context(), seeded.tenant, runs[0].ID); err != nil {
+			t.Fatal(err)
+		}
+	})
+
+	large := newCostBed(t, graphsim.TenantSpec{Generate: &graphsim.GenerateSpec{Seed: 1, Policies: syncedPolicies, SettingsPer: 5, Assigned: true}})
+	warm := large.start(start.Request{Operation: run.OpConnectionTest})
+	large.work(warm)
+	large.succeeded(warm)
+	for _, name := range []string{"worker: first sync of a tenant", "worker: sync of an unchanged tenant"} {
+		r := large.start(start.Request{Operation: run.OpInventorySync})
+		large.measure(name, syncedPolicies, func() { large.work(r) })
+		if got := large.succeeded(r).Totals["policies"]; got != syncedPolicies {
+			t.Errorf("%s: %d policies", name, got)
+		}
+	}
+	if last := large.costs[len(large.costs)-1]; last.WriteUnits > syncedPolicies/4 {
+		t.Errorf("sync of an unchanged tenant writes %.0f units", last.WriteUnits)
+	}
+
+	all := append(seeded.costs, large.costs...)
+	for _, c := range all {
+		t.Logf("%s (%d): %d calls, %.1f read, %.1f write, %d reads of Graph: %v", c.Name, c.Units, c.calls(), c.ReadUnits, c.WriteUnits, c.GraphReads, c.Calls)
+	}
+	if *costFile == "" {
+		return
+	}
+	raw, err := json.Marshal(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(*costFile, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

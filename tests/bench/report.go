@@ -1,0 +1,236 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The aims that the product sets itself.
+const (
+	aimCalls     = 5                     // of AWS for a start
+	aimZip       = 6_000_000             // bytes
+	aimFirstPoll = 15 * time.Millisecond // from exec, median
+	aimStart     = 2 * time.Second       // p95
+)
+
+// report is everything that was measured.
+type report struct {
+	At        time.Time
+	Machine   string
+	Costs     []cost
+	Processor []benchLine
+	Functions []function
+	Starts    []latency
+	Timings   timings
+}
+
+// machine says what it was measured on, and nothing that names the machine.
+func machine() string {
+	text := fmt.Sprintf("%s/%s, %d cores", runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
+	if raw, err := os.ReadFile("/proc/meminfo"); err == nil {
+		text += fmt.Sprintf(", %.0f GiB of memory", float64(kilobytes(string(raw), "MemTotal"))/(1<<30))
+	}
+	return text + ", " + runtime.Version()
+}
+
+// benchLine is a line of "go test -bench".
+type benchLine struct {
+	Name              string
+	NsPerOp, MBPerSec float64
+	BytesPerOp        int64
+	AllocsPerOp       int64
+}
+
+// parseBench reads the lines of benchmarks and passes over the others.
+func parseBench(out []byte) ([]benchLine, error) {
+	var all []benchLine
+	for scanner := bufio.NewScanner(bytes.NewReader(out)); scanner.Scan(); {
+		fields := strings.Fields(scanner.Text())
+		if len(fields) < 4 || !strings.HasPrefix(fields[0], "BenchmarkParts/") {
+			continue
+		}
+		line := benchLine{Name: strings.TrimPrefix(fields[0], "BenchmarkParts/")}
+		// The processors stand behind the last dash.
+		if i := strings.LastIndexByte(line.Name, '-'); i > 0 {
+			line.Name = line.Name[:i]
+		}
+		for i := 2; i+1 < len(fields); i += 2 {
+			v, err := strconv.ParseFloat(fields[i], 64)
+			if err != nil {
+				return nil, fmt.Errorf("line %q of a benchmark: %w", scanner.Text(), err)
+			}
+			switch fields[i+1] {
+			case "ns/op":
+				line.NsPerOp = v
+			case "MB/s":
+				line.MBPerSec = v
+			case "B/op":
+				line.BytesPerOp = int64(v)
+			case "allocs/op":
+				line.AllocsPerOp = int64(v)
+			}
+		}
+		all = append(all, line)
+	}
+	if len(all) == 0 {
+		return nil, errors.New("no benchmark ran")
+	}
+	return all, nil
+}
+
+func sortDurations(d []time.Duration) { slices.Sort(d) }
+
+// percentile is the smallest of the sorted values that p of 100 do not exceed
+// (nearest rank); 0 of none.
+func percentile(sorted []time.Duration, p float64) time.Duration {
+	if len(sorted) == 0 {
+		return 0
+	}
+	rank := int(math.Ceil(p / 100 * float64(len(sorted))))
+	return sorted[min(max(rank, 1), len(sorted))-1]
+}
+
+func millis(d time.Duration) string { return fmt.Sprintf("%.1f ms", float64(d)/1e6) }
+
+// short rounds to what a benchmark can tell.
+func short(d time.Duration) string {
+	if d >= time.Millisecond {
+		return millis(d)
+	}
+	return fmt.Sprintf("%.1f µs", float64(d)/1e3)
+}
+
+func megabytes(n int64) string { return fmt.Sprintf("%.2f MB", float64(n)/1e6) }
+
+func verdict(met bool) string {
+	if met {
+		return "met"
+	}
+	return "**missed**"
+}
+
+// render writes the report as Markdown.
+func render(r report) string {
+	var b strings.Builder
+	p := func(format string, args ...any) { fmt.Fprintf(&b, format, args...) }
+	p("# Benchmarks\n\nWritten by `make bench` on %s; do not edit by hand.\n\nMeasured on %s. Figures of time depend on the machine and on what else it does; figures of calls, units and sizes do not.\n",
+		r.At.Format("2 January 2006"), r.Machine)
+
+	p("\n## Aims\n\n| aim | measured | |\n|---|---|---|\n")
+	for _, c := range r.Costs {
+		if strings.HasPrefix(c.Name, "start of ") {
+			p("| a start makes at most %d calls of AWS and none of Graph | %d and %d | %s |\n", aimCalls, c.calls(), c.GraphReads+c.GraphTokens,
+				verdict(c.calls() <= aimCalls && c.GraphReads+c.GraphTokens == 0))
+		}
+	}
+	for _, l := range r.Starts {
+		if strings.HasPrefix(l.Name, "start of ") {
+			p95 := percentile(l.Took, 95)
+			p("| p95 of a start well under %g s (here: below half of it), %s, on the local stack | %s | %s |\n", aimStart.Seconds(), clients(l.Clients), millis(p95), verdict(p95 < aimStart/2))
+		}
+	}
+	var largest, slowest function
+	for _, f := range r.Functions {
+		if f.Zip > largest.Zip {
+			largest = f
+		}
+		if slowest.Name == "" || percentile(f.FirstPoll, 50) > percentile(slowest.FirstPoll, 50) {
+			slowest = f
+		}
+	}
+	p("| zip of each function at most %s | %s (%s) | %s |\n", megabytes(aimZip), megabytes(largest.Zip), largest.Name, verdict(largest.Zip <= aimZip))
+	median := percentile(slowest.FirstPoll, 50)
+	p("| exec to the first poll at most %s, median | %s (%s) | %s |\n", millis(aimFirstPoll), millis(median), slowest.Name, verdict(median <= aimFirstPoll))
+
+	p("\n## Calls and capacity\n\nThe real start, engine, operations and adapters in one process: the table on Amazon's DynamoDB Local, which reports capacity as AWS does " +
+		"(indexes and the double price of transactions included), the rest of AWS on the stand-in, Graph on the simulator. Requests are counted as they are sent. " +
+		"Figures are per thing done: per start, per captured or synced policy, per run. The tests hold upper limits of the first lines. " +
+		"Each line of a worker includes claim, plan, slices and end of its runs. The seeded policies are real ones; the synced tenant is synthetic.\n\n" +
+		"| what | done | calls of AWS | write units | read units | requests to Graph and its sign-in |\n|---|--:|--:|--:|--:|--:|\n")
+	for _, c := range r.Costs {
+		n := float64(c.Units)
+		p("| %s | %d | %s | %s | %s | %s |\n", c.Name, c.Units, per(float64(c.calls()), n), per(c.WriteUnits, n), per(c.ReadUnits, n), per(float64(c.GraphReads+c.GraphTokens), n))
+	}
+	p("\nThe calls by name, for all that was done together:\n\n")
+	for _, c := range r.Costs {
+		var parts []string
+		for _, name := range slices.Sorted(maps.Keys(c.Calls)) {
+			parts = append(parts, fmt.Sprintf("%s %d", name, c.Calls[name]))
+		}
+		p("- %s (%d): %s\n", c.Name, c.Units, strings.Join(parts, ", "))
+	}
+
+	p("\n## Starts on the local stack\n\nOver HTTP through the stack's reverse proxy on loopback, signed in, with connections kept open, after %d starts that do not count. "+
+		"Every new run is of a policy of its own in a tenant made for this, and all of them ended `succeeded`; workers and the notifier work them off meanwhile, on the same cores. "+
+		"The stand-in for AWS adds tens of milliseconds of its own to each invocation, which the first line shows: these figures are no forecast for AWS.\n\n"+
+		"| what | clients | requests | p50 | p95 | p99 | most | per second |\n|---|--:|--:|--:|--:|--:|--:|--:|\n", warmUp)
+	for _, l := range r.Starts {
+		p("| %s | %d | %d | %s | %s | %s | %s | %.0f |\n", l.Name, l.Clients, len(l.Took), millis(percentile(l.Took, 50)), millis(percentile(l.Took, 95)),
+			millis(percentile(l.Took, 99)), millis(percentile(l.Took, 100)), float64(len(l.Took))/l.Elapsed.Seconds())
+	}
+
+	p("\n## Functions\n\nBinary and zip for linux/arm64 with the flags of the deployment. Exec to the first poll of the Lambda Runtime API: %d starts one after the other on this machine (%s/%s), "+
+		"the environment complete and no network behind it. Memory is what the process holds at its first poll (VmRSS, the most of all starts).\n\n"+
+		"| function | binary | zip | first poll, median | p90 | least | memory |\n|---|--:|--:|--:|--:|--:|--:|\n", launches, runtime.GOOS, runtime.GOARCH)
+	for _, f := range r.Functions {
+		memory := "not told here"
+		if f.Resident > 0 {
+			memory = megabytes(f.Resident)
+		}
+		p("| %s | %s | %s | %s | %s | %s | %s |\n", f.Name, megabytes(f.Binary), megabytes(f.Zip),
+			millis(percentile(f.FirstPoll, 50)), millis(percentile(f.FirstPoll, 90)), millis(percentile(f.FirstPoll, 0)), memory)
+	}
+
+	p("\n## Processor\n\n`go test -bench . -benchmem ./tests/bench`. A payload is a settings catalog policy of 5 MB; the list is 5,000 objects in 200 pages with the product's Graph client over TLS on loopback, " +
+		"server included.\n\n| what | time | rate | memory | allocations |\n|---|--:|--:|--:|--:|\n")
+	for _, l := range r.Processor {
+		p("| %s | %s | %.0f MB/s | %s | %d |\n", l.Name, short(time.Duration(l.NsPerOp)), l.MBPerSec, size(l.BytesPerOp), l.AllocsPerOp)
+	}
+
+	p("\n## From nothing\n\n| what | took |\n|---|--:|\n| `make up`, tools to be installed, until the first captured version | %s |\n| `make test`, likewise | %s |\n",
+		seconds(r.Timings.UpSeconds), seconds(r.Timings.TestSeconds))
+	return b.String()
+}
+
+func clients(n int) string {
+	if n == 1 {
+		return "1 client"
+	}
+	return fmt.Sprintf("%d clients", n)
+}
+
+// per is the share of each, with as many digits as say something.
+func per(total, n float64) string {
+	v := total / n
+	switch {
+	case v == math.Trunc(v):
+		return fmt.Sprintf("%.0f", v)
+	case v < 1:
+		return fmt.Sprintf("%.3f", v)
+	}
+	return fmt.Sprintf("%.1f", v)
+}
+
+func size(n int64) string {
+	if n < 100_000 {
+		return fmt.Sprintf("%d B", n)
+	}
+	return megabytes(n)
+}
+
+func seconds(s float64) string {
+	if s <= 0 {
+		return "not measured here"
+	}
+	return (time.Duration(s) * time.Second).String()
+}
