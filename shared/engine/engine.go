@@ -153,6 +153,8 @@ type work struct {
 	tenant   run.Tenant
 	began    time.Time
 	progress bool // whether this claim committed anything
+	// stopCause tells why the operation had to stop, if it had.
+	stopCause func() error
 }
 
 func (w *work) work(ctx context.Context) error {
@@ -162,12 +164,15 @@ func (w *work) work(ctx context.Context) error {
 		}
 		return w.end(ctx, run.StatusFailed, refused)
 	}
-	op, err := w.Bind(ctx, w.run, w.tenant)
+	acting, stop := w.bounded(ctx)
+	defer stop()
+	w.stopCause = func() error { return context.Cause(acting) }
+	op, err := w.Bind(acting, w.run, w.tenant)
 	if err != nil {
 		return w.verdict(ctx, err)
 	}
 	if !w.run.Planned {
-		items, err := op.Plan(ctx)
+		items, err := op.Plan(acting)
 		if err != nil {
 			return w.verdict(ctx, err)
 		}
@@ -182,7 +187,7 @@ func (w *work) work(ctx context.Context) error {
 		if w.mustYield(ctx) {
 			return w.release(ctx, w.Now(), nil)
 		}
-		if ended, err := w.slice(ctx, op); err != nil {
+		if ended, err := w.slice(ctx, acting, op); err != nil {
 			return w.verdict(ctx, err)
 		} else if ended {
 			return nil
@@ -223,6 +228,31 @@ func (w *work) refusal(ctx context.Context) (*run.Failure, error) {
 	return nil, nil
 }
 
+// Causes that end acting.
+var (
+	errDeadline = errors.New("the run's time is over")
+	errMustStop = errors.New("the worker's time is nearly over")
+)
+
+// bounded is the context in which the operation acts: it ends at the run's
+// deadline, or while there still is time to give the run back. Storage is
+// written without it.
+func (w *work) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	cancels := make([]context.CancelFunc, 0, 2)
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, time.Until(deadline)-w.limits.Reserve, errMustStop)
+		cancels = append(cancels, cancel)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, w.run.DeadlineAt.Sub(w.Now()), errDeadline)
+	cancels = append(cancels, cancel)
+	return ctx, func() {
+		for _, cancel := range cancels {
+			cancel()
+		}
+	}
+}
+
 func (w *work) mustYield(ctx context.Context) bool {
 	if w.Now().Sub(w.began) >= w.limits.Budget {
 		return true
@@ -233,7 +263,7 @@ func (w *work) mustYield(ctx context.Context) bool {
 
 // slice acts on the next items and commits what became of them. It reports
 // whether that ended the run.
-func (w *work) slice(ctx context.Context, op Operation) (ended bool, err error) {
+func (w *work) slice(ctx, acting context.Context, op Operation) (ended bool, err error) {
 	items, err := w.Runs.Plan(ctx, w.run, w.run.Cursor, run.MaxSliceItems)
 	if err != nil {
 		return false, fmt.Errorf("read plan: %w", err)
@@ -257,7 +287,7 @@ func (w *work) slice(ctx context.Context, op Operation) (ended bool, err error) 
 		return false, fmt.Errorf("begin slice: %w", err)
 	}
 
-	outcomes, verdict := w.act(ctx, op, items, uncertain)
+	outcomes, verdict := w.act(acting, op, items, uncertain)
 	if len(outcomes) > 0 {
 		if ended, err = w.commit(ctx, outcomes); err != nil || ended {
 			return ended, err
@@ -428,6 +458,10 @@ func (w *work) verdict(ctx context.Context, err error) error {
 		return w.wait(ctx, wait)
 	case errors.Is(err, run.ErrFenced), errors.Is(err, run.ErrRunEnded):
 		return err
+	case w.stoppedBy(errDeadline):
+		return w.end(ctx, run.StatusFailed, &run.Failure{Code: "deadline_exceeded"})
+	case w.stoppedBy(errMustStop) && ctx.Err() == nil:
+		return w.release(ctx, w.Now(), nil)
 	case ctx.Err() != nil:
 		// We are being stopped; the message comes again and finds the lease gone.
 		return fmt.Errorf("stopped: %w", context.Cause(ctx))
@@ -437,6 +471,11 @@ func (w *work) verdict(ctx context.Context, err error) error {
 	// back fail, the present message comes again.
 	w.log.ErrorContext(ctx, "work failed", "error", err)
 	return w.wait(ctx, &Wait{Code: "internal", Failure: run.Failure{Code: "internal"}})
+}
+
+// stoppedBy reports whether acting was ended for that cause.
+func (w *work) stoppedBy(cause error) bool {
+	return w.stopCause != nil && errors.Is(w.stopCause(), cause)
 }
 
 // wait gives the run back until the pause is over, or ends it when its

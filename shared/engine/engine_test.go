@@ -447,6 +447,53 @@ func TestUnavailableGraphEndsTheRun(t *testing.T) {
 	})
 }
 
+// An operation that hangs does not hold the run beyond its deadline.
+func TestHangingOperationEndsAtTheDeadline(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBed(t, 2)
+		b.op.act = func(ctx context.Context, _ run.Item) (run.Outcome, error) {
+			<-ctx.Done()
+			return run.Outcome{}, ctx.Err()
+		}
+		r := b.start()
+		b.drain()
+		got := b.check(r.ID)
+		if got.Status != run.StatusFailed || got.Failure.Code != "deadline_exceeded" || got.FinishedAt.Sub(got.DeadlineAt) > time.Second {
+			t.Errorf("ended %s with %+v at %s, deadline %s", got.Status, got.Failure, got.FinishedAt, got.DeadlineAt)
+		}
+	})
+}
+
+// A worker whose own time runs out gives the run back in time.
+func TestWorkerStopsBeforeItIsStopped(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBed(t, 1)
+		hang := true
+		b.op.act = func(ctx context.Context, _ run.Item) (run.Outcome, error) {
+			if hang {
+				<-ctx.Done()
+				return run.Outcome{}, ctx.Err()
+			}
+			return run.Outcome{Status: run.OutcomeSucceeded}, nil
+		}
+		r := b.start()
+		m, _ := b.queue.take()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := b.engine.Handle(ctx, m.d); err != nil {
+			t.Fatal(err)
+		}
+		if got := b.check(r.ID); got.Status != run.StatusRunning || got.Owner != "" || ctx.Err() != nil {
+			t.Fatalf("given back: %+v, context %v", got, ctx.Err())
+		}
+		hang = false
+		b.drain()
+		if got := b.check(r.ID); got.Status != run.StatusSucceeded {
+			t.Errorf("ended %s", got.Status)
+		}
+	})
+}
+
 // A run that gets nowhere, claim after claim, ends as stuck.
 func TestStuckRunEnds(t *testing.T) {
 	bubble(t, func(t *testing.T) {

@@ -11,7 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	"github.com/awslabs/aws-lambda-go-api-proxy/httpadapter"
 
 	"tenantatlas/shared/dynamostore"
 	"tenantatlas/shared/httpapi"
@@ -81,5 +80,5 @@ func API(ctx context.Context, log *slog.Logger) (any, error) {
 			return deadlines[op]
 		},
 	})
-	return httpadapter.NewV2(handler).ProxyWithContext, nil
+	return httpFunction(handler), nil
 }

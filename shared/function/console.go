@@ -5,8 +5,6 @@ import (
 	"log/slog"
 	"os"
 
-	"github.com/awslabs/aws-lambda-go-api-proxy/httpadapter"
-
 	"tenantatlas/console"
 	"tenantatlas/shared/catalog"
 )
@@ -33,6 +31,5 @@ func Console(_ context.Context, _ *slog.Logger) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The adapter encodes what is no text, the compressed answers, in base64.
-	return httpadapter.NewV2(handler).ProxyWithContext, nil
+	return httpFunction(handler), nil
 }

@@ -72,7 +72,7 @@ func New(d Deps) http.Handler {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, r, newProblem(r.Context(), "not_found", params{"thing": "path"}))
 	})
-	return s.observe(s.authenticate(conditional(mux)))
+	return s.observe(s.authenticate(conditional(routed(mux))))
 }
 
 // Document returns the OpenAPI document as JSON.
@@ -120,6 +120,22 @@ func op(method, path, id, summary, tag string, status int, problems ...int) huma
 	return huma.Operation{
 		OperationID: id, Method: method, Path: path, Summary: summary, Tags: []string{tag},
 		DefaultStatus: status, Errors: all, MaxBodyBytes: MaxBodyBytes,
+	}
+}
+
+// visible tells, for lists over all tenants, of which the caller may still see
+// something: who lost access to a tenant no longer sees what happened in it, own
+// runs included. It looks each tenant up once.
+func (s *server) visible(ctx context.Context) func(tenantID string) bool {
+	known := map[string]bool{}
+	return func(tenantID string) bool {
+		ok, looked := known[tenantID]
+		if !looked {
+			_, err := s.member(ctx, tenantID, run.RoleViewer)
+			ok = err == nil
+			known[tenantID] = ok
+		}
+		return ok
 	}
 }
 

@@ -512,6 +512,7 @@ func TestBadInput(t *testing.T) {
 		"unknown field":          {"owner", "PATCH", tenantPath, `{"label":"x"}`, 422, "validation_error", "body.label"},
 		"wrong type":             {"owner", "PATCH", tenantPath, `{"name":7}`, 422, "validation_error", "body.name"},
 		"blank name":             {"owner", "PATCH", tenantPath, `{"name":"  "}`, 422, "validation_error", "body.name"},
+		"invisible name":         {"owner", "PATCH", tenantPath, "{\"name\":\" \\t\u00a0\u200b\u200d\"}", 422, "validation_error", "body.name"},
 		"no guid":                {"owner", "PATCH", tenantPath, `{"clientId":"x"}`, 422, "validation_error", "body.clientId"},
 		"unknown cloud":          {"owner", "PATCH", tenantPath, `{"cloud":"moon"}`, 422, "validation_error", "body.cloud"},
 		"no secret":              {"owner", "PATCH", tenantPath, `{"credential":{"kind":"client_secret"}}`, 422, "validation_error", "body.credential.clientSecret"},
@@ -763,6 +764,17 @@ func TestNotifications(t *testing.T) {
 	if len(list.Items) != 0 || list.UnreadCount != 0 {
 		t.Errorf("after reading: %+v", list)
 	}
+	m, err := b.store.Member(t.Context(), own, "operator")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.store.DeleteMember(t.Context(), own, "operator", m.Rev, run.AuditEvent{TenantID: own, At: epoch}); err != nil {
+		t.Fatal(err)
+	}
+	b.do("operator", "GET", "/v1/notifications", "").into(t, &list)
+	if len(list.Items) != 0 || list.UnreadCount != 0 {
+		t.Errorf("a removed member sees %+v", list)
+	}
 	b.do("owner", "GET", "/v1/notifications", "").into(t, &list)
 	if len(list.Items) != 0 {
 		t.Errorf("the owner sees the operator's: %+v", list.Items)
@@ -781,6 +793,9 @@ func TestInternalFaultsStayInside(t *testing.T) {
 	a := b.do("viewer", "GET", "/v1/tenants/"+own+"/runs/"+b.ended.ID, "", "X-Request-Id", "support-1234")
 	if a.status != http.StatusInternalServerError || a.code() != "internal" || strings.Contains(string(a.body), canary) || !strings.Contains(string(a.body), "support-1234") {
 		t.Errorf("%d %s", a.status, a.body)
+	}
+	if !strings.Contains(b.logs.String(), `"route":"GET /v1/tenants/{tenant}/runs/{run}"`) {
+		t.Error("the log does not name the route")
 	}
 	if got := strings.Count(b.logs.String(), "request failed"); got != 1 {
 		t.Errorf("logged %d times", got)

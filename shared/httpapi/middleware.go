@@ -25,6 +25,7 @@ type contextKey int
 const (
 	keyPrincipal contextKey = iota
 	keyRequestID
+	keyRoute
 )
 
 func principal(ctx context.Context) run.Principal {
@@ -48,7 +49,8 @@ func (s *server) observe(next http.Handler) http.Handler {
 		if !reRequestID.MatchString(id) {
 			id = s.IDs.New("req_", s.Now())
 		}
-		ctx := context.WithValue(r.Context(), keyRequestID, id)
+		var route string
+		ctx := context.WithValue(context.WithValue(r.Context(), keyRequestID, id), keyRoute, &route)
 		r = r.WithContext(ctx)
 		w.Header().Set("X-Request-Id", id)
 		w.Header().Set("Cache-Control", "no-store")
@@ -61,7 +63,7 @@ func (s *server) observe(next http.Handler) http.Handler {
 					writeProblem(rec, r, newProblem(ctx, "internal", nil))
 				}
 			}
-			s.Log.InfoContext(ctx, "request", "requestId", id, "method", r.Method, "route", r.Pattern,
+			s.Log.InfoContext(ctx, "request", "requestId", id, "method", r.Method, "route", route,
 				"path", r.URL.Path, "status", rec.status, "ms", time.Since(began).Milliseconds())
 		}()
 		r.Body = http.MaxBytesReader(rec, r.Body, MaxBodyBytes+1)
@@ -83,6 +85,17 @@ func (r *recorder) WriteHeader(status int) {
 func (r *recorder) Write(b []byte) (int, error) {
 	r.wrote = true
 	return r.ResponseWriter.Write(b)
+}
+
+// routed tells observe which route a request took: the router leaves it on the
+// request that it is given, which is a copy by then.
+func routed(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, r)
+		if route, ok := r.Context().Value(keyRoute).(*string); ok {
+			*route = r.Pattern
+		}
+	})
 }
 
 // authenticate lets only known callers pass, except to the two public paths.

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -96,6 +97,9 @@ func (s *server) registerNotifications(api huma.API) {
 			if err != nil {
 				return nil, s.problem(ctx, err, "notification")
 			}
+			visible := s.visible(ctx)
+			hidden := func(n run.Notification) bool { return !visible(n.TenantID) }
+			page.Items, unread.Items = slices.DeleteFunc(page.Items, hidden), slices.DeleteFunc(unread.Items, hidden)
 			out := listOf(ctx, q, page, s.notificationView)
 			return &struct{ Body NotificationList }{NotificationList{List: out.Body, UnreadCount: len(unread.Items)}}, nil
 		})

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -232,21 +233,8 @@ func (s *server) registerRuns(api huma.API) {
 			if err != nil {
 				return nil, s.problem(ctx, err, "run")
 			}
-			// Who lost access to a tenant no longer sees its runs, own or not.
-			visible := map[string]bool{}
-			kept := page.Items[:0]
-			for _, r := range page.Items {
-				ok, known := visible[r.TenantID]
-				if !known {
-					_, err := s.member(ctx, r.TenantID, run.RoleViewer)
-					ok = err == nil
-					visible[r.TenantID] = ok
-				}
-				if ok {
-					kept = append(kept, r)
-				}
-			}
-			page.Items = kept
+			visible := s.visible(ctx)
+			page.Items = slices.DeleteFunc(page.Items, func(r run.Run) bool { return !visible(r.TenantID) })
 			return listOf(ctx, question, page, s.runView), nil
 		})
 }

@@ -229,6 +229,8 @@ func ClipName(s string) string {
 		switch {
 		case unicode.IsControl(r), r == '\u2028', r == '\u2029':
 			r = ' '
+		case r == '\u200B', r == '\u2060', r == '\uFEFF', r == '\u00AD':
+			continue // nothing that anybody could see
 		case r >= '\u202A' && r <= '\u202E', r >= '\u2066' && r <= '\u2069', r == '\u200E', r == '\u200F', r == '\u061C':
 			continue
 		}
@@ -237,5 +239,9 @@ func ClipName(s string) string {
 			break
 		}
 	}
-	return strings.TrimSpace(string(out))
+	// Joiners join; alone they are no name.
+	if text := strings.TrimSpace(string(out)); strings.Trim(text, "\u200C\u200D") != "" {
+		return text
+	}
+	return ""
 }

@@ -1,0 +1,395 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+)
+
+// grants writes permissions down as "action on resource", with the condition.
+func grants(resource, condition string, actions ...string) []string {
+	lines := make([]string, len(actions))
+	for i, action := range actions {
+		lines[i] = action + " on " + resource
+		if condition != "" {
+			lines[i] += " if " + condition
+		}
+	}
+	return lines
+}
+
+// basics is what every function may: its own log and traces.
+func basics(name string) []string {
+	return slices.Concat(
+		grants("log-group:/aws/lambda/$STACK-"+name, "", "logs:CreateLogStream", "logs:PutLogEvents"),
+		grants("*", "", "xray:PutTelemetryRecords", "xray:PutTraceSegments"),
+	)
+}
+
+// via is the condition that the key is used through these services alone.
+func via(services ...string) string {
+	for i, s := range services {
+		services[i] = s + ".$REGION.amazonaws.com"
+	}
+	return "kms:ViaService is " + strings.Join(services, " or ")
+}
+
+// worker is what every worker may.
+func worker(o operation) []string {
+	return slices.Concat(
+		basics(o.logGroup),
+		grants("table", "", "dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+		grants("queue "+o.output+"Queue", "", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage"),
+		grants("secret:$STACK/tenant/*", "", "secretsmanager:GetSecretValue"),
+		grants("key", via("dynamodb", "secretsmanager"), "kms:Decrypt"),
+	)
+}
+
+// permissions is what each function may, and nothing else. A permission that is
+// added or taken away in the template is added or taken away here, by someone
+// who can say why.
+func permissions() map[string][]string {
+	return map[string][]string{
+		"Api": slices.Concat(
+			basics("api"),
+			grants("table", "", "dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"),
+			grants("table/index/RunsByTenantAndTime", "", "dynamodb:Query"),
+			grants("table/index/ActiveRunsByInitiator", "", "dynamodb:Query"),
+			grants("table/index/TenantsByMember", "", "dynamodb:Query"),
+			grants("table/index/NotificationsByUser", "", "dynamodb:Query"),
+			grants("table/index/PoliciesByTenantAndName", "", "dynamodb:Query"),
+			grants("queue ConnectionTestQueue", "", "sqs:SendMessage"),
+			grants("queue InventorySyncQueue", "", "sqs:SendMessage"),
+			grants("queue PolicyCaptureSnapshotQueue", "", "sqs:SendMessage"),
+			grants("bucket/t/*", "", "s3:GetObject"),
+			grants("secret:$STACK/tenant/*", "", "secretsmanager:CreateSecret", "secretsmanager:PutSecretValue", "secretsmanager:TagResource"),
+			grants("key", via("dynamodb", "s3"), "kms:Decrypt"),
+			grants("key", via("secretsmanager"), "kms:Decrypt", "kms:GenerateDataKey"),
+		),
+		"ConnectionTest": worker(connectionTest),
+		"InventorySync":  slices.Concat(worker(inventorySync), grants("table", "", "dynamodb:Query")),
+		"PolicyCaptureSnapshot": slices.Concat(
+			worker(capture),
+			grants("table", "", "dynamodb:Query"),
+			grants("bucket/t/*", "", "s3:GetObject", "s3:PutObject"),
+			grants("key", via("s3"), "kms:Decrypt", "kms:GenerateDataKey"),
+		),
+		"Notifier": slices.Concat(
+			basics("notifier"),
+			grants("table", "", "dynamodb:PutItem"),
+			grants("stream", "", "dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
+			grants("table/stream/*", "", "dynamodb:ListStreams"),
+			grants("queue NotifierFailures", "", "sqs:SendMessage"),
+			grants("key", via("dynamodb"), "kms:Decrypt"),
+		),
+		"Console": basics("console"),
+	}
+}
+
+// short names the stack's resources as the table above does.
+func short(t *testing.T) func(string) string {
+	t.Helper()
+	table := must(stack.db.DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: &stack.TableName}))(t).Table
+	pairs := []string{
+		aws.ToString(table.LatestStreamArn), "stream",
+		aws.ToString(table.TableArn), "table",
+		"arn:aws:s3:::" + stack.BucketName, "bucket",
+		output(t, "KeyArn"), "key",
+	}
+	for name, value := range stack.Outputs {
+		if queue, ok := strings.CutSuffix(name, "Url"); ok && strings.Contains(value, "/"+stack.AWS.AccountID+"/") {
+			physical := value[strings.LastIndex(value, "/")+1:]
+			pairs = append(pairs, fmt.Sprintf("arn:aws:sqs:%s:%s:%s", stack.AWS.Region, stack.AWS.AccountID, physical), "queue "+queue)
+		}
+	}
+	pairs = append(pairs,
+		fmt.Sprintf("arn:aws:logs:%s:%s:log-group:", stack.AWS.Region, stack.AWS.AccountID), "log-group:",
+		fmt.Sprintf("arn:aws:secretsmanager:%s:%s:secret:", stack.AWS.Region, stack.AWS.AccountID), "secret:",
+		"secret:"+stack.StackName+"/", "secret:$STACK/",
+		stack.AWS.Region, "$REGION",
+	)
+	replace := strings.NewReplacer(pairs...)
+	return func(arn string) string {
+		arn = replace.Replace(arn)
+		arn = strings.Replace(arn, "secret:"+stack.StackName+"/", "secret:$STACK/", 1)
+		arn = strings.Replace(arn, "/aws/lambda/"+stack.StackName+"-", "/aws/lambda/$STACK-", 1)
+		if strings.HasPrefix(arn, "log-group:") {
+			arn = strings.TrimSuffix(arn, ":*")
+		}
+		return arn
+	}
+}
+
+// texts reads a member of a statement that is one text or several.
+func texts(t *testing.T, v any) []string {
+	t.Helper()
+	switch v := v.(type) {
+	case string:
+		return []string{v}
+	case []any:
+		all := make([]string, len(v))
+		for i, member := range v {
+			all[i], _ = member.(string)
+		}
+		return all
+	}
+	t.Fatalf("unexpected %T in a policy", v)
+	return nil
+}
+
+// deployed lists the permissions of a role as the table writes them.
+func deployed(t *testing.T, document policyDocument, name func(string) string) []string {
+	t.Helper()
+	var lines []string
+	for _, s := range document.Statement {
+		if s.Effect != "Allow" {
+			t.Fatalf("statement %s has the effect %s", s.Sid, s.Effect)
+		}
+		condition := ""
+		if len(s.Condition) > 0 {
+			var c map[string]map[string]any
+			if err := json.Unmarshal(s.Condition, &c); err != nil {
+				t.Fatal(err)
+			}
+			for operator, keys := range c {
+				for key, value := range keys {
+					if operator != "StringEquals" || len(c) != 1 || len(keys) != 1 {
+						t.Fatalf("statement %s has the condition %s", s.Sid, s.Condition)
+					}
+					condition = key + " is " + name(strings.Join(texts(t, value), " or "))
+				}
+			}
+		}
+		for _, resource := range texts(t, s.Resource) {
+			lines = append(lines, grants(name(resource), condition, texts(t, s.Action)...)...)
+		}
+	}
+	return lines
+}
+
+// Each function's role allows what the table says: not one permission more, and
+// not one less. There is no other role and no other way to a permission.
+func TestEachFunctionMayDoWhatTheTableSays(t *testing.T) {
+	name := short(t)
+	used := map[string]bool{}
+	for function, want := range permissions() {
+		r := role(t, output(t, function+"FunctionName"))
+		used[r] = true
+		_, document, _ := rolePolicy(t, r)
+		got := deployed(t, document, name)
+		slices.Sort(got)
+		slices.Sort(want)
+		for _, line := range got {
+			if !slices.Contains(want, line) {
+				t.Errorf("%s may do too much: %s", function, line)
+			}
+		}
+		for _, line := range want {
+			if !slices.Contains(got, line) {
+				t.Errorf("%s lacks: %s", function, line)
+			}
+		}
+		if len(slices.Compact(got)) != len(got) {
+			t.Errorf("%s: a permission is given twice", function)
+		}
+		if attached := must(stack.iam.ListAttachedRolePolicies(t.Context(), &iam.ListAttachedRolePoliciesInput{RoleName: &r}))(t).AttachedPolicies; len(attached) > 0 {
+			t.Errorf("%s has the managed policies %v", function, attached)
+		}
+	}
+	for _, r := range must(stack.iam.ListRoles(t.Context(), &iam.ListRolesInput{}))(t).Roles {
+		if n := aws.ToString(r.RoleName); strings.HasPrefix(n, stack.StackName+"-") && !used[n] {
+			t.Errorf("the role %s belongs to no function of the table", n)
+		}
+	}
+	functions := 0
+	for name := range stack.Outputs {
+		if strings.HasSuffix(name, "FunctionName") {
+			functions++
+		}
+	}
+	if functions != len(permissions()) {
+		t.Errorf("%d functions are deployed, the table has %d", functions, len(permissions()))
+	}
+}
+
+// asFunction returns clients with the credentials that a function runs with.
+func asFunction(t *testing.T, function string) clients {
+	t.Helper()
+	for _, variables := range processesOf(t, function) {
+		c := stack.config.Copy()
+		c.Credentials = credentials.NewStaticCredentialsProvider(variables["AWS_ACCESS_KEY_ID"], variables["AWS_SECRET_ACCESS_KEY"], variables["AWS_SESSION_TOKEN"])
+		c.RetryMaxAttempts = 1
+		return clientsOf(c)
+	}
+	t.Fatalf("%s has no process to take the credentials of", function)
+	return clients{}
+}
+
+// With a function's own credentials nothing outside its table can be done:
+// whoever took over a function gets no further.
+func TestFunctionsCredentialsOpenNothingElse(t *testing.T) {
+	x := stocked(t)
+	for _, o := range operations {
+		x.notified(t, operator, x.done(t, x.start(t, o)))
+	}
+	as(t, "", http.MethodGet, "/", nil).want(t, http.StatusOK) // wakes the console
+	secret := must(stack.secrets.ListSecrets(t.Context(), &secretsmanager.ListSecretsInput{}))(t).SecretList[0].Name
+	var payload string
+	for key := range archived(t, x.id) {
+		payload = key
+	}
+	item := map[string]types.AttributeValue{"PK": &types.AttributeValueMemberS{Value: "e2e"}, "SK": &types.AttributeValueMemberS{Value: "e2e"}}
+	body := "e2e"
+
+	type attempt = func(context.Context, clients) error
+	attempts := map[string]attempt{
+		"dynamodb:Scan": func(ctx context.Context, c clients) error {
+			_, err := c.db.Scan(ctx, &dynamodb.ScanInput{TableName: &stack.TableName})
+			return err
+		},
+		"dynamodb:GetItem": func(ctx context.Context, c clients) error {
+			_, err := c.db.GetItem(ctx, &dynamodb.GetItemInput{TableName: &stack.TableName, Key: item})
+			return err
+		},
+		"dynamodb:Query": func(ctx context.Context, c clients) error {
+			_, err := c.db.Query(ctx, &dynamodb.QueryInput{
+				TableName: &stack.TableName, KeyConditionExpression: aws.String("PK = :p"),
+				ExpressionAttributeValues: map[string]types.AttributeValue{":p": item["PK"]},
+			})
+			return err
+		},
+		"dynamodb:PutItem": func(ctx context.Context, c clients) error {
+			_, err := c.db.PutItem(ctx, &dynamodb.PutItemInput{TableName: &stack.TableName, Item: item, ConditionExpression: aws.String("attribute_exists(PK)")})
+			return err
+		},
+		"dynamodb:UpdateItem": func(ctx context.Context, c clients) error {
+			_, err := c.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{TableName: &stack.TableName, Key: item, ConditionExpression: aws.String("attribute_exists(PK)")})
+			return err
+		},
+		"dynamodb:DeleteItem": func(ctx context.Context, c clients) error {
+			_, err := c.db.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &stack.TableName, Key: item})
+			return err
+		},
+		"dynamodb:DeleteTable": func(ctx context.Context, c clients) error {
+			_, err := c.db.UpdateTable(ctx, &dynamodb.UpdateTableInput{TableName: &stack.TableName, BillingMode: types.BillingModePayPerRequest})
+			return err
+		},
+		"s3:GetObject": func(ctx context.Context, c clients) error {
+			out, err := c.objects.GetObject(ctx, &s3.GetObjectInput{Bucket: &stack.BucketName, Key: &payload})
+			if err == nil {
+				err = out.Body.Close()
+			}
+			return err
+		},
+		"s3:PutObject": func(ctx context.Context, c clients) error {
+			_, err := c.objects.PutObject(ctx, &s3.PutObjectInput{Bucket: &stack.BucketName, Key: &payload, Body: strings.NewReader(body), IfNoneMatch: aws.String("*")})
+			return err
+		},
+		"s3:PutObject outside the tenants": func(ctx context.Context, c clients) error {
+			_, err := c.objects.PutObject(ctx, &s3.PutObjectInput{Bucket: &stack.BucketName, Key: aws.String("e2e"), Body: strings.NewReader(body)})
+			return err
+		},
+		"s3:DeleteObject": func(ctx context.Context, c clients) error {
+			_, err := c.objects.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &stack.BucketName, Key: aws.String("t/e2e/absent")})
+			return err
+		},
+		"s3:ListBucket": func(ctx context.Context, c clients) error {
+			_, err := c.objects.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &stack.BucketName})
+			return err
+		},
+		"secretsmanager:GetSecretValue": func(ctx context.Context, c clients) error {
+			_, err := c.secrets.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: secret})
+			return err
+		},
+		"secretsmanager:CreateSecret elsewhere": func(ctx context.Context, c clients) error {
+			_, err := c.secrets.CreateSecret(ctx, &secretsmanager.CreateSecretInput{Name: aws.String("e2e/elsewhere"), SecretString: &body})
+			return err
+		},
+		"secretsmanager:ListSecrets": func(ctx context.Context, c clients) error {
+			_, err := c.secrets.ListSecrets(ctx, &secretsmanager.ListSecretsInput{})
+			return err
+		},
+		"secretsmanager:DeleteSecret": func(ctx context.Context, c clients) error {
+			_, err := c.secrets.DeleteSecret(ctx, &secretsmanager.DeleteSecretInput{SecretId: aws.String(stack.StackName + "/tenant/absent")})
+			return err
+		},
+		"lambda:InvokeFunction": func(ctx context.Context, c clients) error {
+			_, err := c.lambda.Invoke(ctx, &lambda.InvokeInput{FunctionName: aws.String(stack.Outputs["ConsoleFunctionName"])})
+			return err
+		},
+		"iam:ListRoles": func(ctx context.Context, c clients) error {
+			_, err := c.iam.ListRoles(ctx, &iam.ListRolesInput{})
+			return err
+		},
+		"logs:GetLogEvents": func(ctx context.Context, c clients) error {
+			_, err := c.logs.DescribeLogStreams(ctx, &cloudwatchlogs.DescribeLogStreamsInput{LogGroupName: aws.String("/aws/lambda/" + stack.StackName + "-api")})
+			return err
+		},
+	}
+	for _, o := range operations {
+		queue := o.queue(t)
+		attempts["sqs:SendMessage "+o.output] = func(ctx context.Context, c clients) error {
+			_, err := c.queues.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &queue, MessageBody: aws.String(dispatch(runView{TenantID: x.id, ID: "run_00000000000000000000000000"}, 1))})
+			return err
+		}
+		attempts["sqs:ReceiveMessage "+o.output] = func(ctx context.Context, c clients) error {
+			_, err := c.queues.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &queue})
+			return err
+		}
+	}
+	records := []string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "secretsmanager:GetSecretValue"}
+	allowed := map[string][]string{
+		"Api": {
+			"dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "s3:GetObject",
+			"sqs:SendMessage ConnectionTest", "sqs:SendMessage InventorySync", "sqs:SendMessage PolicyCaptureSnapshot",
+		},
+		"ConnectionTest":        append(slices.Clone(records), "sqs:SendMessage ConnectionTest", "sqs:ReceiveMessage ConnectionTest"),
+		"InventorySync":         append(slices.Clone(records), "dynamodb:Query", "sqs:SendMessage InventorySync", "sqs:ReceiveMessage InventorySync"),
+		"PolicyCaptureSnapshot": append(slices.Clone(records), "dynamodb:Query", "s3:GetObject", "s3:PutObject", "sqs:SendMessage PolicyCaptureSnapshot", "sqs:ReceiveMessage PolicyCaptureSnapshot"),
+		"Notifier":              {"dynamodb:PutItem"},
+		"Console":               {},
+	}
+	for _, function := range slices.Sorted(maps.Keys(allowed)) {
+		c := asFunction(t, output(t, function+"FunctionName"))
+		for _, what := range slices.Sorted(maps.Keys(attempts)) {
+			err := attempts[what](t.Context(), c)
+			denied := err != nil && strings.Contains(err.Error(), "AccessDenied")
+			if want := !slices.Contains(allowed[function], what); denied != want {
+				t.Errorf("%s: %s: denied %v, want %v (%v)", function, what, denied, want, err)
+			}
+		}
+	}
+}
+
+// A worker that misses a permission does not do half its work and call it done.
+func TestMissingPermissionShows(t *testing.T) {
+	setEnvironment(t, output(t, "ApiFunctionName"), "RUN_DEADLINE_SECONDS", "12")
+	x := stocked(t)
+	emptied(t, capture.queue(t))
+	restore := withoutStatement(t, role(t, capture.function(t)), "WriteArchive")
+	r := x.ended(t, x.start(t, capture))
+	if r.Status != "failed" || r.Failure == nil || r.Failure.Code != "internal" || r.Failure.Next == "" {
+		t.Errorf("a capture that may not write the archive is %v, want failed internal", r)
+	}
+	if v := x.versions(t, policy{ID: r.Target.ID}); len(v) != 0 {
+		t.Errorf("there are versions without content: %v", v)
+	}
+	restore()
+	x.done(t, x.captureOf(t, policy{ID: r.Target.ID}))
+}

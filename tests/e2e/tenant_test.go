@@ -1,0 +1,340 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// tenant is a tenant of a test's own, with a simulated Microsoft tenant behind
+// it and a member of every role.
+type tenant struct {
+	id, name                  string
+	graphID, clientID, secret string
+}
+
+func (x *tenant) path(rest string) string { return "/v1/tenants/" + x.id + rest }
+
+// newTenant registers a tenant through the public API. Its simulated tenant
+// holds the objects.
+func newTenant(t testing.TB, objects ...object) *tenant {
+	t.Helper()
+	x := &tenant{graphID: uuid.NewString(), clientID: uuid.NewString(), secret: "e2e-" + uuid.NewString()}
+	x.name = "e2e " + x.graphID[:8]
+	wrapped := make([]object, len(objects))
+	for i, o := range objects {
+		wrapped[i] = object{"collection": collectionOf(o), "object": o}
+	}
+	simulate(t, http.MethodPut, "/v1/tenants/"+x.graphID, object{
+		"displayName": x.name, "objects": wrapped,
+		"apps": []object{{"clientId": x.clientID, "secrets": []object{{"value": x.secret}}, "permissions": []string{mayRead}}},
+	}, nil)
+	t.Cleanup(func() {
+		if err := control(context.WithoutCancel(t.Context()), http.MethodDelete, "/v1/tenants/"+x.graphID, nil, nil); err != nil {
+			t.Errorf("remove the simulated tenant: %v", err)
+		}
+	})
+	var made struct{ ID string }
+	post(t, platform, "/v1/tenants", object{
+		"name": x.name, "graphTenantId": x.graphID, "clientId": x.clientID,
+		"credential": object{"kind": "client_secret", "clientSecret": x.secret},
+		"owner":      object{"userId": who(t, owner).UserID, "name": "Owner"},
+	}).want(t, http.StatusCreated).into(t, &made)
+	x.id = made.ID
+	for _, r := range []string{viewer, operator, restorer} {
+		as(t, owner, http.MethodPut, x.path("/members/"+who(t, r).UserID), object{"role": r, "name": r}).want(t, http.StatusCreated)
+	}
+	return x
+}
+
+// stocked is a tenant with one policy of each type, synced.
+func stocked(t testing.TB) *tenant {
+	t.Helper()
+	x := newTenant(t, settingsCatalog("Baseline", 3), deviceConfiguration("Custom"), compliance("Compliance"))
+	x.done(t, x.start(t, inventorySync))
+	return x
+}
+
+func collectionOf(o object) string {
+	kind, _ := o["@odata.type"].(string)
+	switch {
+	case strings.HasSuffix(kind, "CompliancePolicy"):
+		return "deviceCompliancePolicies"
+	case strings.HasSuffix(kind, "ConfigurationPolicy"):
+		return "configurationPolicies"
+	}
+	return "deviceConfigurations"
+}
+
+// settingsCatalog makes a policy of so many settings.
+func settingsCatalog(name string, settings int) object {
+	list := make([]object, settings)
+	for i := range list {
+		list[i] = object{"id": fmt.Sprint(i), "settingInstance": object{
+			"@odata.type":         "#microsoft.graph.deviceManagementConfigurationSimpleSettingInstance",
+			"settingDefinitionId": fmt.Sprintf("device_vendor_msft_policy_config_%03d", i),
+			"simpleSettingValue": object{
+				"@odata.type": "#microsoft.graph.deviceManagementConfigurationIntegerSettingValue", "value": i,
+			},
+		}}
+	}
+	return object{
+		"@odata.type": "#microsoft.graph.deviceManagementConfigurationPolicy", "id": uuid.NewString(), "name": name,
+		"description": "", "platforms": "windows10", "technologies": "mdm", "roleScopeTagIds": []string{"0"},
+		"settingCount": settings, "settings": list, "createdDateTime": "2025-01-01T00:00:00Z", "lastModifiedDateTime": "2025-01-02T00:00:00Z",
+	}
+}
+
+func deviceConfiguration(name string) object {
+	return object{
+		"@odata.type": "#microsoft.graph.windows10GeneralConfiguration", "id": uuid.NewString(), "displayName": name, "version": 1,
+		"cameraBlocked": true, "createdDateTime": "2025-01-01T00:00:00Z", "lastModifiedDateTime": "2025-01-02T00:00:00Z",
+	}
+}
+
+func compliance(name string) object {
+	return object{
+		"@odata.type": "#microsoft.graph.windows10CompliancePolicy", "id": uuid.NewString(), "displayName": name, "version": 1,
+		"passwordRequired": true, "createdDateTime": "2025-01-01T00:00:00Z", "lastModifiedDateTime": "2025-01-02T00:00:00Z",
+	}
+}
+
+// counts are the outcomes of a run.
+type counts struct{ Total, Succeeded, Failed, Skipped int }
+
+// failure is why something failed.
+type failure struct {
+	Code, Sentence, Next, Severity, GraphCode, GraphRequestID string
+	HTTPStatus                                                int
+	Params                                                    map[string]string
+}
+
+// runView is a run as the API shows it.
+type runView struct {
+	ID, TenantID, Operation, Status, Sentence string
+	Target                                    struct{ Kind, ID, Name, Type string }
+	Initiator                                 struct{ UserID, Name string }
+	Counts                                    counts
+	Totals                                    map[string]int
+	Waiting                                   *struct{ Code string }
+	Failure                                   *failure
+	CreatedAt, UpdatedAt, DeadlineAt          time.Time
+	StartedAt, FinishedAt                     *time.Time
+	Links                                     struct{ Self, Items string }
+	Reused                                    *bool
+}
+
+func (r runView) terminal() bool { return r.Status != "queued" && r.Status != "running" }
+
+func (r runView) String() string {
+	code := ""
+	if r.Failure != nil {
+		code = " " + r.Failure.Code
+	}
+	return fmt.Sprintf("%s %s %s%s %+v", r.Operation, r.ID, r.Status, code, r.Counts)
+}
+
+// item is what became of one item of a run.
+type item struct {
+	Key, Name, Type, Status, Code, Sentence, Next string
+	NeedsAttention                                bool
+	Failure                                       *failure
+	Version                                       int
+	Numbers                                       map[string]int
+}
+
+// startPath is where a run of the operation is started.
+func (x *tenant) startPath(t testing.TB, o operation) string {
+	t.Helper()
+	switch o {
+	case connectionTest:
+		return x.path("/connection-tests")
+	case inventorySync:
+		return x.path("/inventory-syncs")
+	}
+	policies := x.policies(t)
+	if len(policies) == 0 {
+		t.Fatal("the tenant has no policy to capture")
+	}
+	return x.path("/policies/" + policies[0].ID + "/snapshots")
+}
+
+// start starts a run as the operator.
+func (x *tenant) start(t testing.TB, o operation) runView {
+	t.Helper()
+	var r runView
+	post(t, operator, x.startPath(t, o), nil).want(t, http.StatusAccepted).into(t, &r)
+	return r
+}
+
+// captureOf starts the capture of one policy as the operator.
+func (x *tenant) captureOf(t testing.TB, p policy) runView {
+	t.Helper()
+	var r runView
+	post(t, operator, x.path("/policies/"+p.ID+"/snapshots"), nil).want(t, http.StatusAccepted).into(t, &r)
+	return r
+}
+
+func (x *tenant) run(t testing.TB, id string) runView {
+	t.Helper()
+	var r runView
+	get(t, viewer, x.path("/runs/"+id)).want(t, http.StatusOK).into(t, &r)
+	return r
+}
+
+// ended waits until the run is terminal.
+func (x *tenant) ended(t testing.TB, r runView) runView {
+	t.Helper()
+	return x.endedWithin(t, r, 60*time.Second)
+}
+
+func (x *tenant) endedWithin(t testing.TB, r runView, limit time.Duration) runView {
+	t.Helper()
+	await(t, "the end of "+r.Operation+" "+r.ID, limit, func() bool {
+		r = x.run(t, r.ID)
+		return r.terminal()
+	})
+	return r
+}
+
+// done waits until the run has succeeded.
+func (x *tenant) done(t testing.TB, r runView) runView {
+	t.Helper()
+	r = x.ended(t, r)
+	if r.Status != "succeeded" {
+		t.Fatalf("the run is %v, want succeeded", r)
+	}
+	return r
+}
+
+// atWork waits until a worker holds the run.
+func (x *tenant) atWork(t testing.TB, r runView) runView {
+	t.Helper()
+	await(t, "a worker for "+r.ID, 30*time.Second, func() bool {
+		r = x.run(t, r.ID)
+		return r.Status == "running"
+	})
+	return r
+}
+
+func (x *tenant) items(t testing.TB, r runView) []item {
+	t.Helper()
+	return list[item](t, viewer, x.path("/runs/"+r.ID+"/items"))
+}
+
+// consistent fails the test unless the counts are the sums of the outcomes.
+func (x *tenant) consistent(t testing.TB, r runView) {
+	t.Helper()
+	var sum counts
+	totals := map[string]int{}
+	for _, i := range x.items(t, r) {
+		switch i.Status {
+		case "succeeded":
+			sum.Succeeded++
+		case "failed":
+			sum.Failed++
+		case "skipped":
+			sum.Skipped++
+		default:
+			t.Errorf("item %s has the status %q", i.Key, i.Status)
+		}
+		for k, n := range i.Numbers {
+			totals[k] += n
+		}
+	}
+	sum.Total = r.Counts.Total
+	if sum != r.Counts {
+		t.Errorf("%v: the outcomes sum up to %+v", r, sum)
+	}
+	for k, n := range totals {
+		if r.Totals[k] != n {
+			t.Errorf("%v: total %s is %d, the outcomes sum up to %d", r, k, r.Totals[k], n)
+		}
+	}
+}
+
+// policy is a policy of the inventory.
+type policy struct {
+	ID, Type, GraphID, Name, State, LastChange, LastRunID string
+	LatestVersion                                         int
+	VanishedAt                                            *time.Time
+}
+
+func (x *tenant) policies(t testing.TB) []policy {
+	t.Helper()
+	return list[policy](t, viewer, x.path("/policies"))
+}
+
+func (x *tenant) policyNamed(t testing.TB, name string) policy {
+	t.Helper()
+	all := x.policies(t)
+	i := slices.IndexFunc(all, func(p policy) bool { return p.Name == name })
+	if i < 0 {
+		t.Fatalf("the inventory has no policy %q: %v", name, all)
+	}
+	return all[i]
+}
+
+// version is a captured version.
+type version struct {
+	Number      int
+	ContentHash string
+	Complete    bool
+	Notes       []struct{ Code, Sentence string }
+	RunID       string
+	Size        int64
+	Content     json.RawMessage
+}
+
+func (x *tenant) versions(t testing.TB, p policy) []version {
+	t.Helper()
+	return list[version](t, viewer, x.path("/policies/"+p.ID+"/versions"))
+}
+
+// notification tells of one transition of one run.
+type notification struct {
+	ID, Kind, RunID, TenantID, Status, Title, Body, Code string
+	At                                                   time.Time
+	Read                                                 bool
+}
+
+// notifications are a user's about one run, oldest first.
+func (x *tenant) notifications(t testing.TB, user string, r runView) []notification {
+	t.Helper()
+	all := list[notification](t, user, "/v1/notifications?tenant="+x.id)
+	all = slices.DeleteFunc(all, func(n notification) bool { return n.RunID != r.ID })
+	slices.Reverse(all)
+	return all
+}
+
+// notified waits until the end of the run was notified to the user.
+func (x *tenant) notified(t testing.TB, user string, r runView) []notification {
+	t.Helper()
+	var all []notification
+	await(t, "the notification of the end of "+r.ID, 30*time.Second, func() bool {
+		all = x.notifications(t, user, r)
+		return slices.ContainsFunc(all, func(n notification) bool { return n.Kind == "ended" })
+	})
+	return all
+}
+
+// event is an audit event.
+type event struct {
+	At           time.Time
+	Event, RunID string
+	Status       string
+	Actor        struct{ UserID, Name string }
+	Details      map[string]string
+}
+
+func (x *tenant) audit(t testing.TB) []event {
+	t.Helper()
+	return list[event](t, viewer, x.path("/audit-events"))
+}

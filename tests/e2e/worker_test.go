@@ -1,0 +1,101 @@
+package e2e
+
+import (
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+)
+
+type sqsAttribute = sqstypes.QueueAttributeName
+
+func number(t testing.TB, record map[string]types.AttributeValue, name string) int {
+	t.Helper()
+	n, ok := record[name].(*types.AttributeValueMemberN)
+	if !ok {
+		t.Fatalf("the record has no number %s", name)
+	}
+	return must(strconv.Atoi(n.Value))(t)
+}
+
+// A worker that dies in the middle leaves a run that the redelivered message
+// finishes, as if nothing had happened.
+func TestRunOfAKilledWorkerIsFinishedByTheNextMessage(t *testing.T) {
+	type held struct {
+		x  *tenant
+		o  operation
+		r  runView
+		up func()
+	}
+	var all []*held
+	for _, o := range operations {
+		h := &held{x: stocked(t), o: o}
+		emptied(t, o.queue(t)) // the killed worker's message comes back much later
+		path := "/deviceConfigurations"
+		if o == capture {
+			path = "/assignments$"
+		}
+		h.up = h.x.fault(t, object{"kind": "read", "path": path, "action": "delay", "delayMs": 50_000})
+		h.r = h.x.start(t, o)
+		all = append(all, h)
+	}
+	for _, h := range all {
+		h.r = h.x.atWork(t, h.r)
+		await(t, "Graph holds the worker", 30*time.Second, func() bool { return h.x.inFlight(t) > 0 })
+	}
+	killed := time.Now()
+	for _, h := range all {
+		kill(t, h.o.function(t))
+		h.up()
+	}
+	var lease time.Time
+	for _, h := range all {
+		now := h.x.run(t, h.r.ID)
+		if now.Status != "running" {
+			t.Fatalf("after its worker was killed %v, want running", now)
+		}
+		// A message while the lease lives is not the rescue: the worker might live.
+		_, inFlight := depth(t, h.o.queue(t))
+		sendMessage(t, h.o.queue(t), dispatch(h.r, 1))
+		await(t, "the early message is received", 30*time.Second, func() bool {
+			waiting, now := depth(t, h.o.queue(t))
+			return waiting == 0 && now > inFlight
+		})
+		until := must(time.Parse(time.RFC3339Nano, text(runItem(t, h.r)["leaseUntil"])))(t)
+		if until.After(lease) {
+			lease = until
+		}
+		if epoch := number(t, runItem(t, h.r), "epoch"); epoch != 1 {
+			t.Errorf("%s: a message took the run over while its lease lived: epoch %d", h.o.name, epoch)
+		}
+	}
+	if left := time.Until(lease); left <= 0 || left > 61*time.Second {
+		t.Errorf("the lease ends %v from now, want within a minute", left)
+	}
+	await(t, "the leases end", 90*time.Second, func() bool { return time.Now().After(lease) })
+	for _, h := range all {
+		sendMessage(t, h.o.queue(t), dispatch(h.r, 1))
+	}
+	for _, h := range all {
+		h.r = h.x.done(t, h.r)
+		h.x.consistent(t, h.r)
+		if epoch := number(t, runItem(t, h.r), "epoch"); epoch != 2 {
+			t.Errorf("%s: epoch is %d, want 2", h.o.name, epoch)
+		}
+		kinds := map[string]int{}
+		for _, n := range h.x.notified(t, operator, h.r) {
+			kinds[n.Kind]++
+		}
+		if len(kinds) != 3 || kinds["queued"]*kinds["running"]*kinds["ended"] != 1 {
+			t.Errorf("%s: notifications are %v, want one of each", h.o.name, kinds)
+		}
+		if h.o == capture {
+			if versions := h.x.versions(t, policy{ID: h.r.Target.ID}); len(versions) != 1 {
+				t.Errorf("there are %d versions, want 1", len(versions))
+			}
+		}
+	}
+	t.Logf("killed workers' runs were finished %v after the kill", time.Since(killed).Round(time.Second))
+}
