@@ -104,9 +104,11 @@ test-conformance: tools-conformance ## The contracts of storage and queue, over 
 TEST_PORTS := PORT=18080 AWS_PORT=14566 GRAPH_PORT=18443 GRAPH_ADMIN_PORT=18444
 
 .PHONY: test-stack
+# The browser comes first: it expects the stack as it was seeded, and the
+# end-to-end tests leave tenants of their own behind.
 test-stack: tools-run tools-browser $(LOCALSTACK) ## All tests on a fresh local stack, which is stopped again
 	@trap '$(LOCALSTACK) down' EXIT; $(TEST_PORTS) $(LOCALSTACK) up -detach; \
-	  $(MAKE) --no-print-directory test-e2e test-browser test-sam-local
+	  $(MAKE) --no-print-directory test-browser test-sam-local test-e2e
 
 .PHONY: test-e2e
 test-e2e: ## Black box, against the running local stack
