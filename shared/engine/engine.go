@@ -67,7 +67,7 @@ type Limits struct {
 	Reserve     time.Duration // time kept before the context's deadline; 15 s
 	Concurrency int           // items acted on at once; 4
 	// MaxAttempts is how many claims in a row may achieve nothing before the run
-	// ends as stuck; 25.
+	// ends as stuck; run.MaxAttempts.
 	MaxAttempts int
 	BackoffMin  time.Duration // first wait when nobody says how long; 5 s
 	BackoffMax  time.Duration // 60 s
@@ -89,7 +89,7 @@ func (l Limits) withDefaults() Limits {
 		l.Concurrency = 4
 	}
 	if l.MaxAttempts <= 0 {
-		l.MaxAttempts = 25
+		l.MaxAttempts = run.MaxAttempts
 	}
 	return l
 }
@@ -509,8 +509,7 @@ func (w *work) release(ctx context.Context, notBefore time.Time, shown *run.Wait
 		return fmt.Errorf("release: %w", err)
 	}
 	delay := min(max(notBefore.Sub(w.Now()), 0), run.MaxDispatchDelay)
-	d := run.Dispatch{V: run.DispatchVersion, TenantID: r.TenantID, RunID: r.ID, DispatchSeq: r.DispatchSeq}
-	if err := w.Queue.Send(ctx, r.Operation, d, delay); err != nil {
+	if err := w.Queue.Send(ctx, r.Operation, r.Dispatch(), delay); err != nil {
 		return fmt.Errorf("send continuation: %w", err)
 	}
 	return nil

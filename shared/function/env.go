@@ -20,7 +20,8 @@ import (
 	"tenantatlas/shared/run"
 )
 
-// Version is the version of the product, set by the build.
+// Version is the version of the product, as it tells Microsoft Graph; a build may
+// set it with -ldflags -X.
 var Version = "dev"
 
 // environment reads settings and remembers everything that is missing, so that

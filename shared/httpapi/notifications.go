@@ -64,10 +64,7 @@ func (s *server) notificationView(n run.Notification) NotificationView {
 		ID: base64.RawURLEncoding.EncodeToString(raw), Kind: string(n.Kind), At: n.At, TenantID: n.TenantID, TenantName: n.TenantName,
 		RunID: n.RunID, Operation: string(n.Operation), Status: string(n.Status), Read: n.Read,
 		Title: reason.NotificationTitle(string(n.Operation), string(n.Status), p),
-		Links: RunLinks{Self: runPath(&r), Items: runPath(&r) + "/items"},
-	}
-	if s.ConsoleURL != "" {
-		v.Links.Console = s.ConsoleURL + "/t/" + r.TenantID + "/runs/" + r.ID
+		Links: s.runLinks(&r),
 	}
 	if n.Failure != nil {
 		v.Code = n.Failure.Code

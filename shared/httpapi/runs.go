@@ -68,6 +68,14 @@ func (s *server) runLink(r *run.Run) *RunLink {
 	return &RunLink{ID: r.ID, Operation: string(r.Operation), Status: string(r.Status), Href: runPath(r)}
 }
 
+func (s *server) runLinks(r *run.Run) RunLinks {
+	links := RunLinks{Self: runPath(r), Items: runPath(r) + "/items"}
+	if s.ConsoleURL != "" {
+		links.Console = s.ConsoleURL + "/t/" + r.TenantID + "/runs/" + r.ID
+	}
+	return links
+}
+
 func (s *server) runView(r run.Run) RunView {
 	v := RunView{
 		ID: r.ID, TenantID: r.TenantID, TenantName: r.TenantName, Operation: string(r.Operation), Status: string(r.Status),
@@ -77,10 +85,7 @@ func (s *server) runView(r run.Run) RunView {
 		Counts:    r.Counts, Totals: r.Totals,
 		Failure:   failureView(r.Failure, reason.ScopeRun, runParams(&r)),
 		CreatedAt: r.CreatedAt, StartedAt: r.StartedAt, FinishedAt: r.FinishedAt, UpdatedAt: r.UpdatedAt, DeadlineAt: r.DeadlineAt,
-		Links: RunLinks{Self: runPath(&r), Items: runPath(&r) + "/items"},
-	}
-	if s.ConsoleURL != "" {
-		v.Links.Console = s.ConsoleURL + "/t/" + r.TenantID + "/runs/" + r.ID
+		Links: s.runLinks(&r),
 	}
 	if r.Waiting != nil && r.Status == run.StatusRunning {
 		v.Waiting = &WaitingView{Code: r.Waiting.Code}

@@ -300,6 +300,15 @@ type Dispatch struct {
 // DispatchVersion is the version of the message form.
 const DispatchVersion = 1
 
+// Dispatch is the message that asks a worker to look at the run as it stands.
+func (r *Run) Dispatch() Dispatch {
+	return Dispatch{V: DispatchVersion, TenantID: r.TenantID, RunID: r.ID, DispatchSeq: r.DispatchSeq}
+}
+
+// MaxAttempts is how many claims in a row may achieve nothing before a run ends
+// as stuck, whoever notices.
+const MaxAttempts = 25
+
 // NumberKept is the key in Outcome.Numbers of items that failed and yet left
 // something of use, such as an incomplete version: they make a run partial
 // where it would be failed.

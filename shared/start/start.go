@@ -216,7 +216,7 @@ func (s *Starter) create(ctx context.Context, req Request, view run.StartView, i
 // now: nobody else would look at it soon. Should the message have been sent all
 // the same, its worker finds a terminal run and drops it.
 func (s *Starter) dispatch(ctx context.Context, r run.Run) run.Run {
-	err := s.Queue.Send(ctx, r.Operation, run.Dispatch{V: run.DispatchVersion, TenantID: r.TenantID, RunID: r.ID, DispatchSeq: r.DispatchSeq}, 0)
+	err := s.Queue.Send(ctx, r.Operation, r.Dispatch(), 0)
 	if err == nil {
 		return r
 	}

@@ -25,8 +25,8 @@ type Limits struct {
 	// Grace is how long a run may be overdue before it is rescued: messages and
 	// index entries need a moment. 30 s.
 	Grace time.Duration
-	// MaxAttempts is how many claims in a row may achieve nothing; as in the
-	// engine. 25.
+	// MaxAttempts is how many claims in a row may achieve nothing;
+	// run.MaxAttempts.
 	MaxAttempts int
 	// Again bounds how soon a rescued run is looked at again, doubling in
 	// between: a queue that is merely long must not be filled with more
@@ -45,7 +45,7 @@ func (l Limits) withDefaults() Limits {
 	def(&l.AgainMin, time.Minute)
 	def(&l.AgainMax, 10*time.Minute)
 	if l.MaxAttempts <= 0 {
-		l.MaxAttempts = 25
+		l.MaxAttempts = run.MaxAttempts
 	}
 	if l.Parallel <= 0 {
 		l.Parallel = 8
@@ -192,8 +192,7 @@ func (s *Sweeper) rescue(ctx context.Context, r run.Run, now time.Time, limits L
 	if err != nil {
 		return fmt.Errorf("rescue: %w", err)
 	}
-	d := run.Dispatch{V: run.DispatchVersion, TenantID: r.TenantID, RunID: r.ID, DispatchSeq: r.DispatchSeq}
-	if err := s.Queue.Send(ctx, r.Operation, d, 0); err != nil {
+	if err := s.Queue.Send(ctx, r.Operation, r.Dispatch(), 0); err != nil {
 		return fmt.Errorf("send: %w", err)
 	}
 	return nil
