@@ -23,6 +23,7 @@ import (
 	"tenantatlas/shared/run"
 	"tenantatlas/shared/run/memstore"
 	"tenantatlas/shared/start"
+	"tenantatlas/tests/testlog"
 )
 
 const (
@@ -42,27 +43,10 @@ type bed struct {
 	archive *memstore.Archive
 	queue   *queue
 	secrets *secrets
-	logs    *lockedBuffer
+	logs    *testlog.Buffer
 	handler http.Handler
 	policy  run.Policy
 	ended   run.Run // a run of the tenant that has ended
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 type queue struct {
@@ -94,7 +78,7 @@ func (s *secrets) PutCredential(_ context.Context, tenantID string, _ run.Creden
 
 func newBed(t *testing.T) *bed {
 	t.Helper()
-	b := &bed{t: t, store: memstore.New(), archive: &memstore.Archive{}, queue: &queue{}, secrets: &secrets{}, logs: &lockedBuffer{}}
+	b := &bed{t: t, store: memstore.New(), archive: &memstore.Archive{}, queue: &queue{}, secrets: &secrets{}, logs: &testlog.Buffer{}}
 	ctx := t.Context()
 	for _, id := range []string{own, foreign} {
 		tenant := run.Tenant{ID: id, Name: "Tenant " + id[len(id)-1:], Cloud: run.CloudGlobal, CredentialKind: run.CredentialClientSecret, CredentialRef: "ref", GraphTenantID: "11111111-aaaa-4bbb-8ccc-000000000001", ClientID: "22222222-aaaa-4bbb-8ccc-000000000002"}

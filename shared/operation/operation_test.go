@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,6 +17,7 @@ import (
 	"tenantatlas/shared/run/memstore"
 	"tenantatlas/shared/start"
 	"tenantatlas/tests/graphsim"
+	"tenantatlas/tests/testlog"
 )
 
 const (
@@ -40,27 +40,10 @@ type bed struct {
 	archive *memstore.Archive
 	queue   *queue
 	engines map[run.Operation]*engine.Engine
-	logs    *lockedBuffer
+	logs    *testlog.Buffer
 	now     time.Time
 	// through, when set, stands between the operations and Graph.
 	through func(operation.Reader) operation.Reader
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 type queue struct{ sent []delivery }
@@ -96,7 +79,7 @@ func newBed(t *testing.T, spec graphsim.TenantSpec) *bed {
 	if _, err := sim.AddTenant(spec); err != nil {
 		t.Fatal(err)
 	}
-	b := &bed{t: t, sim: sim, store: memstore.New(), archive: &memstore.Archive{}, queue: &queue{}, logs: &lockedBuffer{}, engines: map[run.Operation]*engine.Engine{}, now: time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)}
+	b := &bed{t: t, sim: sim, store: memstore.New(), archive: &memstore.Archive{}, queue: &queue{}, logs: &testlog.Buffer{}, engines: map[run.Operation]*engine.Engine{}, now: time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)}
 	log := slog.New(slog.NewJSONHandler(b.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	err := b.store.CreateTenant(t.Context(), run.Tenant{ID: tenantID, Name: "Contoso", GraphTenantID: graphID, ClientID: clientID, Cloud: run.CloudGlobal, CredentialRef: "ref"},
 		run.Member{TenantID: tenantID, UserID: userID, Name: "anna@contoso.example", Role: run.RoleOperator}, run.AuditEvent{TenantID: tenantID, At: b.now})

@@ -1,7 +1,6 @@
 package functions
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +16,7 @@ import (
 	"time"
 
 	"tenantatlas/tests/localaws"
+	"tenantatlas/tests/testlog"
 )
 
 // runtimeAPI is the Lambda Runtime API for one function process
@@ -64,24 +64,7 @@ func (a *runtimeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 type function struct {
 	t      *testing.T
 	api    *runtimeAPI
-	output *lockedBuffer
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
+	output *testlog.Buffer
 }
 
 // build compiles a function as the deployment does, for this machine.
@@ -103,7 +86,7 @@ func build(t *testing.T, name string) string {
 // launch runs a function binary with exactly the given environment.
 func launch(t *testing.T, binary string, env []string) *function {
 	t.Helper()
-	f := &function{t: t, output: &lockedBuffer{}, api: &runtimeAPI{events: make(chan []byte), answers: make(chan invocation, 1), polled: make(chan struct{})}}
+	f := &function{t: t, output: &testlog.Buffer{}, api: &runtimeAPI{events: make(chan []byte), answers: make(chan invocation, 1), polled: make(chan struct{})}}
 	srv := httptest.NewServer(f.api)
 	ctx, cancel := context.WithCancel(context.Background())
 	cmd := exec.CommandContext(ctx, binary)
