@@ -93,7 +93,7 @@ func TestConditionsHoldAlone(t *testing.T) {
 		r := claimed(t)
 		tamper(t, "T#"+r.TenantID+"#R#"+r.ID, "RUN", "status", text(string(run.StatusFailed)))
 		r.Status = run.StatusFailed
-		if _, err := s.BeginSlice(t.Context(), r.Fence(), []string{"a"}, now, now); !errors.Is(err, run.ErrRunEnded) {
+		if _, err := s.BeginSlice(t.Context(), r.Fence(), run.FirstItems(1), now, now); !errors.Is(err, run.ErrRunEnded) {
 			t.Errorf("error is %v", err)
 		}
 		if _, err := s.CommitSlice(t.Context(), r.Fence(), run.SliceCommit{Outcomes: outcome, At: now, LeaseUntil: now}); !errors.Is(err, run.ErrRunEnded) {

@@ -63,7 +63,7 @@ func TestRequestsOfARun(t *testing.T) {
 			return err
 		}, []string{"UpdateItem"}},
 		{"intent", func() (err error) {
-			r, err = s.BeginSlice(t.Context(), r.Fence(), []string{"pol"}, now, now.Add(time.Minute))
+			r, err = s.BeginSlice(t.Context(), r.Fence(), run.FirstItems(1), now, now.Add(time.Minute))
 			return err
 		}, []string{"UpdateItem"}},
 		{"commit with the end", func() (err error) {

@@ -3,6 +3,7 @@ package dynamostore
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -58,6 +59,7 @@ const (
 	attrSucceeded   = "succeeded"
 	attrFailed      = "failed"
 	attrSkipped     = "skipped"
+	attrUntouched   = "untouched"
 	attrTotals      = "totals"
 	attrStartedAt   = "startedAt"
 	attrFinishedAt  = "finishedAt"
@@ -71,7 +73,11 @@ const (
 	attrPlanEpoch   = "planEpoch"
 	attrPlan        = "plan"
 	attrIntent      = "intent"
-	attrIntentEpoch = "intentEpoch"
+	attrCrashes     = "crashes"
+	attrRescues     = "rescues"
+	attrFault       = "fault"
+	attrCancelAt    = "cancelAt"
+	attrCanceler    = "canceler"
 	attrAttempts    = "attempts"
 	attrDispatchSeq = "dispatchSeq"
 	attrNotBefore   = "notBefore"
@@ -83,6 +89,25 @@ const (
 	attrWriteToken  = "writeToken"
 )
 
+type cancelerItem struct {
+	ID   string `dynamodbav:"id"`
+	Name string `dynamodbav:"name,omitempty"`
+}
+
+func newCancelerItem(by run.Initiator) *cancelerItem {
+	if by == (run.Initiator{}) {
+		return nil
+	}
+	return &cancelerItem{ID: by.UserID, Name: by.Name}
+}
+
+func (i *cancelerItem) initiator() run.Initiator {
+	if i == nil {
+		return run.Initiator{}
+	}
+	return run.Initiator{UserID: i.ID, Name: i.Name}
+}
+
 type waitingItem struct {
 	Code  string `dynamodbav:"code"`
 	Until string `dynamodbav:"until,omitempty"`
@@ -92,8 +117,9 @@ func newWaitingItem(w run.Waiting) waitingItem {
 	return waitingItem{Code: w.Code, Until: optionalStamp(w.Until)}
 }
 
-// runItem is a run. The index attributes activeInitiator, openShard and runKey
-// are there only while it is not terminal, which keeps their indexes small.
+// runItem is a run. activeInitiator is there only while the run is not terminal,
+// and openShard and runKey until its end is notified as well, which keeps their
+// indexes small.
 type runItem struct {
 	PK              string `dynamodbav:"PK"`
 	SK              string `dynamodbav:"SK"`
@@ -114,6 +140,7 @@ type runItem struct {
 	Input         string     `dynamodbav:"input,omitempty"`
 	KeyHash       string     `dynamodbav:"keyHash"`
 	PayloadHash   string     `dynamodbav:"payloadHash"`
+	Scheduled     bool       `dynamodbav:"scheduled,omitempty"`
 
 	Status     string         `dynamodbav:"status"`
 	Waiting    *waitingItem   `dynamodbav:"waiting,omitempty"`
@@ -122,25 +149,30 @@ type runItem struct {
 	Succeeded  int            `dynamodbav:"succeeded"`
 	Failed     int            `dynamodbav:"failed"`
 	Skipped    int            `dynamodbav:"skipped"`
+	Untouched  int            `dynamodbav:"untouched,omitempty"`
 	Totals     map[string]int `dynamodbav:"totals"` // always there: commits add to its entries
 	CreatedAt  string         `dynamodbav:"createdAt"`
 	StartedAt  string         `dynamodbav:"startedAt,omitempty"`
 	FinishedAt string         `dynamodbav:"finishedAt,omitempty"`
 	UpdatedAt  string         `dynamodbav:"updatedAt,omitempty"`
 	DeadlineAt string         `dynamodbav:"deadlineAt,omitempty"`
+	CancelAt   string         `dynamodbav:"cancelAt,omitempty"`
+	Canceler   *cancelerItem  `dynamodbav:"canceler,omitempty"`
 
-	Epoch       int64    `dynamodbav:"epoch"`
-	Owner       string   `dynamodbav:"owner,omitempty"`
-	LeaseUntil  string   `dynamodbav:"leaseUntil,omitempty"`
-	Seq         int      `dynamodbav:"seq"`
-	Cursor      int      `dynamodbav:"cursor"`
-	Planned     bool     `dynamodbav:"planned"`
-	PlanEpoch   int64    `dynamodbav:"planEpoch"`
-	Intent      []string `dynamodbav:"intent,omitempty"`
-	IntentEpoch int64    `dynamodbav:"intentEpoch"`
-	Attempts    int      `dynamodbav:"attempts"`
-	DispatchSeq int      `dynamodbav:"dispatchSeq"`
-	NotBefore   string   `dynamodbav:"notBefore,omitempty"`
+	Epoch       int64        `dynamodbav:"epoch"`
+	Owner       string       `dynamodbav:"owner,omitempty"`
+	LeaseUntil  string       `dynamodbav:"leaseUntil,omitempty"`
+	Seq         int          `dynamodbav:"seq"`
+	Cursor      int          `dynamodbav:"cursor"`
+	Planned     bool         `dynamodbav:"planned"`
+	PlanEpoch   int64        `dynamodbav:"planEpoch"`
+	Intent      uint32       `dynamodbav:"intent"` // bits, counted from the cursor
+	Attempts    int          `dynamodbav:"attempts"`
+	Crashes     int          `dynamodbav:"crashes"`
+	Rescues     int          `dynamodbav:"rescues"`
+	Fault       *failureItem `dynamodbav:"fault,omitempty"`
+	DispatchSeq int          `dynamodbav:"dispatchSeq"`
+	NotBefore   string       `dynamodbav:"notBefore,omitempty"`
 
 	Plan       []planEntry `dynamodbav:"plan,omitempty"`       // a short plan, see inlinePlanItems
 	WriteToken string      `dynamodbav:"writeToken,omitempty"` // of the last release, or the end
@@ -154,12 +186,14 @@ func newRunItem(r run.Run) runItem {
 		ID: r.ID, TenantID: r.TenantID, TenantName: r.TenantName, Operation: string(r.Operation), Target: newTargetItem(r.Target),
 		InitiatorID: r.Initiator.UserID, InitiatorName: r.Initiator.Name, Input: string(r.Input), KeyHash: r.KeyHash, PayloadHash: r.PayloadHash,
 		Status: string(r.Status), Failure: newFailureItem(r.Failure),
-		Total: r.Counts.Total, Succeeded: r.Counts.Succeeded, Failed: r.Counts.Failed, Skipped: r.Counts.Skipped, Totals: r.Totals,
+		Total: r.Counts.Total, Succeeded: r.Counts.Succeeded, Failed: r.Counts.Failed, Skipped: r.Counts.Skipped, Untouched: r.Untouched, Totals: r.Totals,
 		CreatedAt: stamp(r.CreatedAt), StartedAt: pointerStamp(r.StartedAt), FinishedAt: pointerStamp(r.FinishedAt),
 		UpdatedAt: optionalStamp(r.UpdatedAt), DeadlineAt: optionalStamp(r.DeadlineAt),
 		Epoch: r.Epoch, Owner: r.Owner, LeaseUntil: optionalStamp(r.LeaseUntil), Seq: r.Seq, Cursor: r.Cursor,
-		Planned: r.Planned, PlanEpoch: r.PlanEpoch, Intent: r.Intent, IntentEpoch: r.IntentEpoch,
-		Attempts: r.Attempts, DispatchSeq: r.DispatchSeq, NotBefore: optionalStamp(r.NotBefore),
+		Planned: r.Planned, PlanEpoch: r.PlanEpoch, Intent: uint32(r.Intent),
+		Attempts: r.Attempts, Crashes: r.Crashes, Rescues: r.Rescues, Fault: newFailureItem(r.Fault),
+		DispatchSeq: r.DispatchSeq, NotBefore: optionalStamp(r.NotBefore),
+		Scheduled: r.Scheduled, CancelAt: pointerStamp(r.CancelAt), Canceler: newCancelerItem(r.CanceledBy),
 	}
 	if r.Waiting != nil {
 		w := newWaitingItem(*r.Waiting)
@@ -170,7 +204,7 @@ func newRunItem(r run.Run) runItem {
 	}
 	if !r.Status.Terminal() {
 		i.ActiveInitiator = r.Initiator.UserID
-		i.OpenShard, i.RunKey = openShard(r.ID), r.ID
+		i.OpenShard, i.RunKey = shardOf(openRunShard, r.ID), r.ID
 	}
 	return i
 }
@@ -184,12 +218,14 @@ func (i runItem) run() (run.Run, error) {
 		ID: i.ID, TenantID: i.TenantID, TenantName: i.TenantName, Operation: run.Operation(i.Operation), Target: i.Target.target(),
 		Initiator: run.Initiator{UserID: i.InitiatorID, Name: i.InitiatorName}, KeyHash: i.KeyHash, PayloadHash: i.PayloadHash,
 		Status: run.Status(i.Status), Failure: i.Failure.failure(),
-		Counts:    run.Counts{Total: i.Total, Succeeded: i.Succeeded, Failed: i.Failed, Skipped: i.Skipped},
+		Counts: run.Counts{Total: i.Total, Succeeded: i.Succeeded, Failed: i.Failed, Skipped: i.Skipped}, Untouched: i.Untouched,
 		CreatedAt: p.optional(i.CreatedAt), StartedAt: p.pointer(i.StartedAt), FinishedAt: p.pointer(i.FinishedAt),
 		UpdatedAt: p.optional(i.UpdatedAt), DeadlineAt: p.optional(i.DeadlineAt),
 		Epoch: i.Epoch, Owner: i.Owner, LeaseUntil: p.optional(i.LeaseUntil), Seq: i.Seq, Cursor: i.Cursor,
-		Planned: i.Planned, PlanEpoch: i.PlanEpoch, Intent: i.Intent, IntentEpoch: i.IntentEpoch,
-		Attempts: i.Attempts, DispatchSeq: i.DispatchSeq, NotBefore: p.optional(i.NotBefore),
+		Planned: i.Planned, PlanEpoch: i.PlanEpoch, Intent: run.ItemSet(i.Intent),
+		Attempts: i.Attempts, Crashes: i.Crashes, Rescues: i.Rescues, Fault: i.Fault.failure(),
+		DispatchSeq: i.DispatchSeq, NotBefore: p.optional(i.NotBefore),
+		Scheduled: i.Scheduled, CancelAt: p.pointer(i.CancelAt), CanceledBy: i.Canceler.initiator(),
 	}
 	if len(i.Totals) > 0 {
 		r.Totals = i.Totals
@@ -244,51 +280,97 @@ type planItem struct {
 	Items  []planEntry `dynamodbav:"items"`
 }
 
+// outcomeEntry is an outcome without its item, which stands in the plan: a chunk
+// is paid for by its size, and most of an outcome is its item. Fields that say
+// what most outcomes say are left out.
 type outcomeEntry struct {
-	Item     planEntry         `dynamodbav:"item"`
-	Status   string            `dynamodbav:"status"`
+	Status   string            `dynamodbav:"status,omitempty"` // "" for succeeded
 	Code     string            `dynamodbav:"code,omitempty"`
 	Failure  *failureItem      `dynamodbav:"failure,omitempty"`
 	Params   map[string]string `dynamodbav:"params,omitempty"`
 	Numbers  map[string]int    `dynamodbav:"numbers,omitempty"`
 	Version  int               `dynamodbav:"version,omitempty"`
-	Attempts int               `dynamodbav:"attempts,omitempty"`
-	At       string            `dynamodbav:"at,omitempty"`
+	Attempts int               `dynamodbav:"attempts,omitempty"` // 0 for 1, -1 for none
+	After    int64             `dynamodbav:"after,omitempty"`    // nanoseconds from the chunk's time
 }
 
-// outcomesItem is one committed slice.
+// restItem is what became of the items that a run ended before.
+type restItem struct {
+	Code    string `dynamodbav:"code"`
+	Unknown uint32 `dynamodbav:"unknown,omitempty"` // bits, counted from the first
+	Count   int    `dynamodbav:"count"`
+}
+
+// outcomesItem is one committed slice, or the rest of a run.
 type outcomesItem struct {
 	PK         string         `dynamodbav:"PK"`
 	SK         string         `dynamodbav:"SK"`
 	Entity     string         `dynamodbav:"entity"`
 	Seq        int            `dynamodbav:"seq"`
 	Epoch      int64          `dynamodbav:"epoch"`
-	Outcomes   []outcomeEntry `dynamodbav:"outcomes"`
+	From       int            `dynamodbav:"from"` // place in the plan of the first
+	At         string         `dynamodbav:"at,omitempty"`
+	Outcomes   []outcomeEntry `dynamodbav:"outcomes,omitempty"`
+	Rest       *restItem      `dynamodbav:"rest,omitempty"`
 	WriteToken string         `dynamodbav:"writeToken"`
 }
 
-func newOutcomesItem(tenantID, runID string, c run.Chunk, token string) outcomesItem {
-	k := outcomesKey(tenantID, runID, c.Seq)
-	i := outcomesItem{PK: k.pk, SK: k.sk, Entity: entityOutcomes, Seq: c.Seq, Epoch: c.Epoch, WriteToken: token}
-	for _, o := range c.Outcomes {
-		i.Outcomes = append(i.Outcomes, outcomeEntry{
-			Item: planEntry(o.Item), Status: string(o.Status), Code: o.Code, Failure: newFailureItem(o.Failure),
-			Params: o.Params, Numbers: o.Numbers, Version: o.Version, Attempts: o.Attempts, At: optionalStamp(o.At),
-		})
-	}
-	return i
+func newOutcomesItem(f run.Fence, from int, at time.Time, token string) outcomesItem {
+	k := outcomesKey(f.TenantID, f.RunID, f.Seq+1)
+	return outcomesItem{PK: k.pk, SK: k.sk, Entity: entityOutcomes, Seq: f.Seq + 1, Epoch: f.Epoch, From: from, At: optionalStamp(at), WriteToken: token}
 }
 
-func (i outcomesItem) chunk() (run.Chunk, error) {
-	var p stampParser
-	c := run.Chunk{Seq: i.Seq, Epoch: i.Epoch}
-	for _, o := range i.Outcomes {
-		c.Outcomes = append(c.Outcomes, run.Outcome{
-			Item: run.Item(o.Item), Status: run.OutcomeStatus(o.Status), Code: o.Code, Failure: o.Failure.failure(),
-			Params: o.Params, Numbers: o.Numbers, Version: o.Version, Attempts: o.Attempts, At: p.optional(o.At),
-		})
+func newOutcomeEntries(outcomes []run.Outcome, at time.Time) []outcomeEntry {
+	entries := make([]outcomeEntry, len(outcomes))
+	for i, o := range outcomes {
+		e := outcomeEntry{Status: string(o.Status), Code: o.Code, Failure: newFailureItem(o.Failure), Params: o.Params, Numbers: o.Numbers, Version: o.Version, Attempts: o.Attempts}
+		if o.Status == run.OutcomeSucceeded {
+			e.Status = ""
+		}
+		switch o.Attempts {
+		case 1:
+			e.Attempts = 0
+		case 0:
+			e.Attempts = -1
+		}
+		if !o.At.IsZero() {
+			e.After = int64(o.At.Sub(at))
+		}
+		entries[i] = e
 	}
-	return c, p.err
+	return entries
+}
+
+// size is the number of outcomes.
+func (i outcomesItem) size() int {
+	if i.Rest != nil {
+		return i.Rest.Count
+	}
+	return len(i.Outcomes)
+}
+
+// outcome is the n-th of the chunk, which is of the item.
+func (i outcomesItem) outcome(n int, item run.Item) (run.Outcome, error) {
+	var p stampParser
+	at := p.optional(i.At)
+	if i.Rest != nil {
+		return run.Rest{Code: i.Rest.Code, Unknown: run.ItemSet(i.Rest.Unknown)}.Outcome(n, item, at), p.err
+	}
+	e := i.Outcomes[n]
+	o := run.Outcome{
+		Item: item, Status: run.OutcomeStatus(e.Status), Code: e.Code, Failure: e.Failure.failure(), Params: e.Params, Numbers: e.Numbers,
+		Version: e.Version, Attempts: e.Attempts, At: at.Add(time.Duration(e.After)),
+	}
+	if e.Status == "" {
+		o.Status = run.OutcomeSucceeded
+	}
+	switch e.Attempts {
+	case 0:
+		o.Attempts = 1
+	case -1:
+		o.Attempts = 0
+	}
+	return o, p.err
 }
 
 // lockItem is the holder of an idempotency key.

@@ -139,14 +139,21 @@ func tenantRuns(tenantID string) string { return partition(tenantID) + "RUNS" }
 
 func createdKey(at time.Time, runID string) string { return stamp(at) + "#" + runID }
 
-// openShard spreads the open runs over a few partitions of their index.
-func openShard(runID string) string {
+// The index OpenRuns holds what a sweep must look at: runs that are open, and
+// ends whose notification is not confirmed.
+const (
+	openRunShard    = "OPEN"
+	unnotifiedShard = "NOTIFY"
+)
+
+// shardOf spreads runs over a few partitions of their index.
+func shardOf(kind, runID string) string {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(runID))
-	return shardKey(int(h.Sum32() % run.OpenShards))
+	return shardKey(kind, int(h.Sum32()%run.OpenShards))
 }
 
-func shardKey(shard int) string { return fmt.Sprintf("OPEN#%d", shard) }
+func shardKey(kind string, shard int) string { return fmt.Sprintf("%s#%d", kind, shard) }
 
 // nameKey sorts policies by lower-cased name, then id. The separator sorts before
 // every character of a name, so "a" comes before "a b". An index key holds at

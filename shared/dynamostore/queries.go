@@ -81,9 +81,9 @@ func activeRunsOfUser(userID string) query {
 	}
 }
 
-// openRunsOf reads keys only: the index holds nothing else.
-func openRunsOf(shard int) query {
-	hash := shardKey(shard)
+// sweepRunsOf reads keys only: the index holds nothing else.
+func sweepRunsOf(kind string, shard int) query {
+	hash := shardKey(kind, shard)
 	return query{
 		index: indexOpenRuns, hashAttr: attrOpenShard, hash: hash, rangeAttr: attrRunKey,
 		start: func(p position) (map[string]types.AttributeValue, bool) {

@@ -20,7 +20,7 @@ func (s *Store) ListRuns(ctx context.Context, q run.RunQuery, p run.PageRequest)
 	if err != nil {
 		return run.Page[run.Run]{}, err
 	}
-	return page(ctx, s, runsOfTenant(q), tag, p, DecodeRun)
+	return s.pageOfRuns(ctx, runsOfTenant(q), tag, p, func(r run.Run) bool { return len(q.Statuses) == 0 || slices.Contains(q.Statuses, r.Status) })
 }
 
 // ActiveRuns implements run.Runs.
@@ -32,19 +32,71 @@ func (s *Store) ActiveRuns(ctx context.Context, userID string, p run.PageRequest
 	if err != nil {
 		return run.Page[run.Run]{}, err
 	}
-	return page(ctx, s, activeRunsOfUser(userID), tag, p, DecodeRun)
+	return s.pageOfRuns(ctx, activeRunsOfUser(userID), tag, p, func(r run.Run) bool { return !r.Status.Terminal() })
 }
+
+// pageOfRuns reads a page of an index and then the runs that it names. The
+// indexes hold what does not change and the status alone: what they hold is paid
+// for again with every write of a run, and a run is written far more often than
+// it is listed. keep looks once more at what may have changed since the index was
+// written.
+func (s *Store) pageOfRuns(ctx context.Context, q query, tag string, p run.PageRequest, keep func(run.Run) bool) (run.Page[run.Run], error) {
+	keys, err := page(ctx, s, q, tag, p, func(image map[string]types.AttributeValue) (key, error) {
+		pk, err := textOf(image, attrPK)
+		if err != nil {
+			return key{}, err
+		}
+		sk, err := textOf(image, attrSK)
+		return key{pk, sk}, err
+	})
+	if err != nil {
+		return run.Page[run.Run]{}, err
+	}
+	found := make(map[string]run.Run, len(keys.Items))
+	for part := range slices.Chunk(keys.Items, maxBatchGet) {
+		images, err := s.batchGet(ctx, part)
+		if err != nil {
+			return run.Page[run.Run]{}, err
+		}
+		for _, image := range images {
+			r, err := DecodeRun(image)
+			if err != nil {
+				return run.Page[run.Run]{}, err
+			}
+			found[runKey(r.TenantID, r.ID).pk] = r
+		}
+	}
+	out := run.Page[run.Run]{Items: make([]run.Run, 0, len(keys.Items)), Next: keys.Next}
+	for _, k := range keys.Items {
+		if r, ok := found[k.pk]; ok && keep(r) {
+			out.Items = append(out.Items, r)
+		}
+	}
+	return out, nil
+}
+
+// maxBatchGet is DynamoDB's limit of keys in one BatchGetItem.
+const maxBatchGet = 100
 
 // OpenRuns implements run.Runs.
 func (s *Store) OpenRuns(ctx context.Context, shard int, p run.PageRequest) (run.Page[run.RunRef], error) {
+	return s.sweepRuns(ctx, openRunShard, shard, p)
+}
+
+// Unnotified implements run.Runs.
+func (s *Store) Unnotified(ctx context.Context, shard int, p run.PageRequest) (run.Page[run.RunRef], error) {
+	return s.sweepRuns(ctx, unnotifiedShard, shard, p)
+}
+
+func (s *Store) sweepRuns(ctx context.Context, kind string, shard int, p run.PageRequest) (run.Page[run.RunRef], error) {
 	if shard < 0 || shard >= run.OpenShards {
 		return run.Page[run.RunRef]{}, nil
 	}
-	tag, err := queryTag("open runs", shard)
+	tag, err := queryTag("runs to sweep", []any{kind, shard})
 	if err != nil {
 		return run.Page[run.RunRef]{}, err
 	}
-	return page(ctx, s, openRunsOf(shard), tag, p, decodeRunRef)
+	return page(ctx, s, sweepRunsOf(kind, shard), tag, p, decodeRunRef)
 }
 
 // decodeRunRef reads which run an entry of the index of open runs is of: the
@@ -66,8 +118,9 @@ func decodeRunRef(image map[string]types.AttributeValue) (run.RunRef, error) {
 	return run.RunRef{TenantID: tenant, RunID: id}, nil
 }
 
-// Outcomes implements run.Runs. Outcomes are stored a chunk at a time, so a
-// position is a chunk and how much of it was returned.
+// Outcomes implements run.Runs. Outcomes are stored a chunk at a time and without
+// their items, which are read from the plan; a position is a chunk and how much
+// of it was returned.
 func (s *Store) Outcomes(ctx context.Context, q run.OutcomeQuery, p run.PageRequest) (run.Page[run.Outcome], error) {
 	if !plain(q.TenantID, q.RunID) {
 		return run.Page[run.Outcome]{}, nil
@@ -80,51 +133,103 @@ func (s *Store) Outcomes(ctx context.Context, q run.OutcomeQuery, p run.PageRequ
 	if err != nil {
 		return run.Page[run.Outcome]{}, err
 	}
-	seq, skip := 1, 0
+	list := outcomeList{store: s, query: q, limit: pageLimit(p), seq: 1}
 	if at != nil {
-		if at.Part < 1 || at.Part > 99_999_999 || at.Key != "" || at.Skip > run.MaxSliceItems {
+		if at.Part < 1 || at.Part > 99_999_999 || at.Key != "" || at.Skip < 0 || at.Skip > maxPlanItems {
 			return run.Page[run.Outcome]{}, run.ErrBadCursor
 		}
-		seq, skip = at.Part, at.Skip
+		list.seq, list.skip = at.Part, at.Skip
 	}
-	limit := pageLimit(p)
-	out := run.Page[run.Outcome]{Items: make([]run.Outcome, 0, limit)}
-	full := func(seq, skip int) (run.Page[run.Outcome], error) {
-		var err error
-		out.Next, err = position{Part: seq, Skip: skip}.encode(tag)
-		return out, err
+	list.item, list.run, err = s.readRun(ctx, q.TenantID, q.RunID)
+	if errors.Is(err, run.ErrNotFound) {
+		return run.Page[run.Outcome]{}, nil
 	}
+	if err != nil {
+		return run.Page[run.Outcome]{}, err
+	}
+	more, err := list.read(ctx)
+	if err != nil {
+		return run.Page[run.Outcome]{}, err
+	}
+	out := run.Page[run.Outcome]{Items: list.found}
+	if more {
+		out.Next, err = position{Part: list.seq, Skip: list.skip}.encode(tag)
+	}
+	return out, err
+}
+
+// outcomeList gathers one page of outcomes.
+type outcomeList struct {
+	store     *Store
+	query     run.OutcomeQuery
+	limit     int
+	item      runItem
+	run       run.Run
+	found     []run.Outcome
+	seq, skip int // where to go on
+}
+
+// read gathers outcomes until the page is full or has cost enough. It reports
+// whether more may follow.
+func (l *outcomeList) read(ctx context.Context) (more bool, err error) {
 	for range maxPageRounds {
-		look := (limit-len(out.Items))/run.MaxSliceItems + 2
-		result, err := s.query(ctx, outcomesOfRun(q.TenantID, q.RunID, seq).input(s.table, int32(look), nil))
+		look := (l.limit-len(l.found))/run.MaxSliceItems + 2
+		result, err := l.store.query(ctx, outcomesOfRun(l.query.TenantID, l.query.RunID, l.seq).input(l.store.table, int32(look), nil))
 		if err != nil {
-			return run.Page[run.Outcome]{}, err
+			return false, err
 		}
 		for _, image := range result.Items {
-			item, err := decode[outcomesItem](image)
+			chunk, err := decode[outcomesItem](image)
 			if err != nil {
-				return run.Page[run.Outcome]{}, err
+				return false, err
 			}
-			chunk, err := item.chunk()
-			if err != nil {
-				return run.Page[run.Outcome]{}, err
+			if chunk.Seq != l.seq {
+				l.seq, l.skip = chunk.Seq, 0
 			}
-			for i, o := range chunk.Outcomes {
-				if chunk.Seq == seq && i < skip || !matches(q, o) {
-					continue
+			for l.skip < chunk.size() {
+				if full, err := l.take(ctx, chunk); err != nil || full {
+					return full, err
 				}
-				if len(out.Items) == limit {
-					return full(chunk.Seq, i)
-				}
-				out.Items = append(out.Items, o)
 			}
-			seq, skip = chunk.Seq+1, 0
+			l.seq, l.skip = chunk.Seq+1, 0
 		}
 		if len(result.LastEvaluatedKey) == 0 {
-			return out, nil
+			return false, nil
 		}
 	}
-	return full(seq, skip)
+	return true, nil
+}
+
+// take gathers the next outcomes of a chunk, as many as one part of the plan
+// holds. It reports whether the page is full and something is left.
+func (l *outcomeList) take(ctx context.Context, chunk outcomesItem) (full bool, err error) {
+	from := chunk.From + l.skip
+	to := min(chunk.From+chunk.size(), (from/planChunk+1)*planChunk)
+	var items []run.Item
+	if l.run.Counts.Total <= inlinePlanItems {
+		items, err = l.item.planned(from, to)
+	} else {
+		items, err = l.store.longPlan(ctx, l.run, from, to)
+	}
+	if err != nil {
+		return false, err
+	}
+	for _, item := range items {
+		o, err := chunk.outcome(l.skip, item)
+		if err != nil {
+			return false, err
+		}
+		if !matches(l.query, o) {
+			l.skip++
+			continue
+		}
+		if len(l.found) == l.limit {
+			return true, nil
+		}
+		l.found = append(l.found, o)
+		l.skip++
+	}
+	return false, nil
 }
 
 func matches(q run.OutcomeQuery, o run.Outcome) bool {

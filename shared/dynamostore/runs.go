@@ -93,27 +93,52 @@ func (s *Store) Claim(ctx context.Context, tenantID, runID, owner string, now, l
 	if owner == "" || len(owner) > 200 {
 		return run.Run{}, errors.New("claim: the owner needs a name of 1 to 200 bytes")
 	}
-	e := newExpression()
-	e.whenIn(attrStatus, []string{string(run.StatusQueued), string(run.StatusRunning)})
-	e.when("(attribute_not_exists(%s) OR %s <= %s)", e.name(attrOwner), e.name(attrLeaseUntil), e.text(stamp(now)))
-	e.setText(attrStatus, string(run.StatusRunning))
-	e.setText(attrOwner, owner)
-	e.setText(attrLeaseUntil, stamp(lease))
-	e.add(attrEpoch, 1)
-	e.add(attrAttempts, 1)
-	e.sets = append(e.sets, fmt.Sprintf("%[1]s = if_not_exists(%[1]s, %[2]s)", e.name(attrStartedAt), e.text(stamp(now))))
-	e.setText(attrUpdatedAt, stamp(now))
-	e.remove(attrWaiting)
-	return s.updateRun(ctx, "claim", runKey(tenantID, runID), e, func(_ runItem, r run.Run) error {
-		switch {
-		case r.Status.Terminal():
-			return run.ErrRunEnded
-		case r.Owner == owner:
-			return nil // this claim, its answer was lost
-		}
-		return run.ErrRunLeased
-	})
+	// Most runs that are claimed have no owner. Whether a worker was lost is known
+	// only from the item that refuses, and then counts.
+	var lost *run.Run
+	claim := func(e *expression) (run.Run, error) {
+		e.whenIn(attrStatus, openStatuses)
+		e.when("(attribute_not_exists(%[1]s) OR %[1]s <= %[2]s)", e.name(attrNotBefore), e.text(stamp(now)))
+		e.setText(attrStatus, string(run.StatusRunning))
+		e.setText(attrOwner, owner)
+		e.setText(attrLeaseUntil, stamp(lease))
+		e.add(attrEpoch, 1)
+		e.add(attrAttempts, 1)
+		e.setNumber(attrRescues, 0)
+		e.sets = append(e.sets, fmt.Sprintf("%[1]s = if_not_exists(%[1]s, %[2]s)", e.name(attrStartedAt), e.text(stamp(now))))
+		e.setText(attrUpdatedAt, stamp(now))
+		e.remove(attrWaiting, attrNotBefore)
+		return s.updateRun(ctx, "claim", runKey(tenantID, runID), e, func(_ runItem, r run.Run) error {
+			switch {
+			case r.Status.Terminal():
+				return run.ErrRunEnded
+			case r.Owner == owner:
+				return nil // this claim, its answer was lost
+			case r.Owner != "" && r.LeaseUntil.After(now):
+				return run.ErrRunLeased
+			case r.NotBefore.After(now):
+				return &run.NotDueError{Run: r}
+			}
+			lost = &r
+			return run.ErrRunLeased
+		})
+	}
+	free := newExpression()
+	free.when("attribute_not_exists(%s)", free.name(attrOwner))
+	r, err := claim(free)
+	if lost == nil {
+		return r, err
+	}
+	dead := newExpression()
+	dead.whenText(attrOwner, lost.Owner)
+	dead.whenNumber(attrEpoch, lost.Epoch)
+	dead.when("%s <= %s", dead.name(attrLeaseUntil), dead.text(stamp(now)))
+	dead.add(attrCrashes, 1)
+	return claim(dead)
 }
+
+// openStatuses are those of a run that is not terminal.
+var openStatuses = []string{string(run.StatusQueued), string(run.StatusRunning)}
 
 // A plan of at most inlinePlanItems is kept in the run's own item. A longer one
 // has its own items of planChunk entries each: what is in the run's item is paid
@@ -215,11 +240,24 @@ func (s *Store) Plan(ctx context.Context, r run.Run, from, n int) ([]run.Item, e
 		if err != nil {
 			return nil, err
 		}
-		if stored.PlanEpoch != r.PlanEpoch || len(item.Plan) != r.Counts.Total {
+		if stored.PlanEpoch != r.PlanEpoch {
 			return nil, run.ErrFenced // another epoch has planned anew
 		}
-		return planItems(item.Plan[from:to]), nil
+		return item.planned(from, to)
 	}
+	return s.longPlan(ctx, r, from, to)
+}
+
+// planned are the items [from, to) of a plan that is kept in the run's own item.
+func (i runItem) planned(from, to int) ([]run.Item, error) {
+	if to > len(i.Plan) {
+		return nil, fmt.Errorf("plan of run %s: item %d is missing", i.ID, to-1)
+	}
+	return planItems(i.Plan[from:to]), nil
+}
+
+// longPlan reads the items [from, to) of a plan that has items of its own.
+func (s *Store) longPlan(ctx context.Context, r run.Run, from, to int) ([]run.Item, error) {
 	var out []run.Item
 	for n := from / planChunk; n*planChunk < to; n++ {
 		image, err := s.get(ctx, planKey(r.TenantID, r.ID, r.PlanEpoch, n))
@@ -240,21 +278,16 @@ func (s *Store) Plan(ctx context.Context, r run.Run, from, n int) ([]run.Item, e
 }
 
 // BeginSlice implements run.Runs.
-func (s *Store) BeginSlice(ctx context.Context, f run.Fence, keys []string, now, lease time.Time) (run.Run, error) {
+func (s *Store) BeginSlice(ctx context.Context, f run.Fence, items run.ItemSet, now, lease time.Time) (run.Run, error) {
 	switch {
 	case !plain(f.TenantID, f.RunID):
 		return run.Run{}, run.ErrNotFound
-	case len(keys) == 0 || len(keys) > run.MaxSliceItems:
-		return run.Run{}, fmt.Errorf("begin slice: %d items, want 1 to %d", len(keys), run.MaxSliceItems)
-	}
-	intent, err := encodeValue(keys)
-	if err != nil {
-		return run.Run{}, err
+	case items == 0 || items.End() > run.MaxSliceItems:
+		return run.Run{}, errors.New("begin slice: no items, or too many")
 	}
 	e := newExpression()
 	whenFenced(e, f)
-	e.set(attrIntent, intent)
-	e.setNumber(attrIntentEpoch, f.Epoch)
+	e.setNumber(attrIntent, int64(items))
 	e.setText(attrLeaseUntil, stamp(lease))
 	e.setText(attrUpdatedAt, stamp(now))
 	return s.updateRun(ctx, "begin slice", runKey(f.TenantID, f.RunID), e, func(_ runItem, r run.Run) error {
@@ -280,7 +313,8 @@ func (s *Store) CommitSlice(ctx context.Context, f run.Fence, c run.SliceCommit)
 	if err := addOutcomes(e, f, c); err != nil {
 		return run.Run{}, err
 	}
-	chunk := newOutcomesItem(f.TenantID, f.RunID, run.Chunk{Seq: f.Seq + 1, Epoch: f.Epoch, Outcomes: c.Outcomes}, token)
+	chunk := newOutcomesItem(f, c.From, c.At, token)
+	chunk.Outcomes = newOutcomeEntries(c.Outcomes, c.At)
 	absent := newExpression()
 	absent.whenAbsent()
 	chunkPut, err := s.txPut(chunk, absent)
@@ -295,7 +329,7 @@ func (s *Store) CommitSlice(ctx context.Context, f run.Fence, c run.SliceCommit)
 		if err != nil {
 			return run.Run{}, err
 		}
-		addEnd(e, *c.End, token)
+		addEnd(e, before, *c.End, token)
 		ends, err := s.endItems(before, *c.End, token)
 		if err != nil {
 			return run.Run{}, err
@@ -339,9 +373,11 @@ func addOutcomes(e *expression, f run.Fence, c run.SliceCommit) error {
 	}
 	e.setNumber(attrSeq, int64(f.Seq)+1)
 	e.setNumber(attrAttempts, 0)
-	e.add(attrCursor, int64(len(c.Outcomes)))
+	e.setNumber(attrCrashes, 0)
+	e.whenNumber(attrCursor, int64(c.From))
+	e.setNumber(attrCursor, int64(c.From+len(c.Outcomes)))
 	e.setText(attrUpdatedAt, stamp(c.At))
-	e.remove(attrIntent)
+	e.setNumber(attrIntent, int64(c.Unsettled))
 	for attr, n := range map[string]int{attrSucceeded: counts.Succeeded, attrFailed: counts.Failed, attrSkipped: counts.Skipped} {
 		if n > 0 {
 			e.add(attr, int64(n))
@@ -368,32 +404,48 @@ func (s *Store) afterCommit(ctx context.Context, f run.Fence) (run.Run, error) {
 // Release implements run.Runs. Only the epoch that holds a run can give it back,
 // so a run of this epoch without an owner was released by it; the token tells
 // whether by this call.
-func (s *Store) Release(ctx context.Context, f run.Fence, notBefore time.Time, w *run.Waiting, progress bool, now time.Time) (run.Run, error) {
+func (s *Store) Release(ctx context.Context, f run.Fence, p run.Pause) (run.Run, error) {
 	if !plain(f.TenantID, f.RunID) {
 		return run.Run{}, run.ErrNotFound
 	}
-	token, err := contentToken("release", f, notBefore, w, progress, now)
+	token, err := contentToken("release", f, p)
 	if err != nil {
 		return run.Run{}, err
 	}
 	e := newExpression()
 	whenFenced(e, f)
 	e.add(attrDispatchSeq, 1)
-	e.setOptional(attrNotBefore, optionalStamp(notBefore))
-	e.setText(attrUpdatedAt, stamp(now))
+	e.setOptional(attrNotBefore, optionalStamp(p.NotBefore))
+	e.setNumber(attrIntent, int64(p.Unsettled))
+	e.setText(attrUpdatedAt, stamp(p.At))
 	e.setText(attrWriteToken, token)
 	e.remove(attrOwner, attrLeaseUntil)
-	if w == nil {
+	if p.Waiting == nil {
 		e.remove(attrWaiting)
 	} else {
-		waiting, err := encodeValue(newWaitingItem(*w))
+		waiting, err := encodeValue(newWaitingItem(*p.Waiting))
 		if err != nil {
 			return run.Run{}, err
 		}
 		e.set(attrWaiting, waiting)
 	}
-	if progress {
+	if p.Progress {
 		e.setNumber(attrAttempts, 0)
+	}
+	switch {
+	case p.Progress && p.Fault != nil:
+		e.setNumber(attrCrashes, 1)
+	case p.Progress:
+		e.setNumber(attrCrashes, 0)
+	case p.Fault != nil:
+		e.add(attrCrashes, 1)
+	}
+	if p.Fault != nil {
+		fault, err := encodeValue(newFailureItem(p.Fault))
+		if err != nil {
+			return run.Run{}, err
+		}
+		e.set(attrFault, fault)
 	}
 	return s.updateRun(ctx, "release", runKey(f.TenantID, f.RunID), e, func(i runItem, r run.Run) error {
 		if !r.Status.Terminal() && r.Epoch == f.Epoch && r.Seq == f.Seq && r.Owner == "" && i.WriteToken == token {
@@ -405,32 +457,106 @@ func (s *Store) Release(ctx context.Context, f run.Fence, notBefore time.Time, w
 
 // Rescue implements run.Runs. Only a rescue raises the epoch without an owner, so
 // the token tells whether it was by this call.
-func (s *Store) Rescue(ctx context.Context, f run.Fence, dispatchSeq int, notBefore, now time.Time) (run.Run, error) {
+func (s *Store) Rescue(ctx context.Context, seen run.Run, now time.Time) (run.Run, error) {
+	f := seen.Fence()
 	if !plain(f.TenantID, f.RunID) {
 		return run.Run{}, run.ErrNotFound
 	}
-	token, err := contentToken("rescue", f, dispatchSeq, notBefore, now)
+	token, err := contentToken("rescue", f, seen.DispatchSeq, now)
 	if err != nil {
 		return run.Run{}, err
 	}
 	e := newExpression()
-	e.whenIn(attrStatus, []string{string(run.StatusQueued), string(run.StatusRunning)})
+	e.whenIn(attrStatus, openStatuses)
 	e.whenNumber(attrEpoch, f.Epoch)
 	e.whenNumber(attrSeq, int64(f.Seq))
-	e.whenNumber(attrDispatchSeq, int64(dispatchSeq))
-	e.when("(attribute_not_exists(%s) OR %s <= %s)", e.name(attrOwner), e.name(attrLeaseUntil), e.text(stamp(now)))
+	e.whenNumber(attrDispatchSeq, int64(seen.DispatchSeq))
+	if seen.Owner == "" {
+		e.when("attribute_not_exists(%s)", e.name(attrOwner))
+	} else {
+		e.whenText(attrOwner, seen.Owner)
+		e.when("%s <= %s", e.name(attrLeaseUntil), e.text(stamp(now)))
+		e.add(attrCrashes, 1)
+	}
 	e.add(attrEpoch, 1)
 	e.add(attrDispatchSeq, 1)
-	e.setOptional(attrNotBefore, optionalStamp(notBefore))
+	e.add(attrRescues, 1)
 	e.setText(attrUpdatedAt, stamp(now))
 	e.setText(attrWriteToken, token)
-	e.remove(attrOwner, attrLeaseUntil)
+	e.remove(attrOwner, attrLeaseUntil, attrNotBefore, attrWaiting)
 	return s.updateRun(ctx, "rescue", runKey(f.TenantID, f.RunID), e, func(i runItem, r run.Run) error {
 		if !r.Status.Terminal() && r.Epoch == f.Epoch+1 && i.WriteToken == token {
 			return nil
 		}
 		return explainFence(r)
 	})
+}
+
+// NoteFault implements run.Runs.
+func (s *Store) NoteFault(ctx context.Context, tenantID, runID string, f run.Failure) error {
+	if !plain(tenantID, runID) {
+		return run.ErrNotFound
+	}
+	fault, err := encodeValue(newFailureItem(&f))
+	if err != nil {
+		return err
+	}
+	e := newExpression()
+	e.whenIn(attrStatus, openStatuses)
+	e.set(attrFault, fault)
+	_, err = s.updateRun(ctx, "note fault", runKey(tenantID, runID), e, func(_ runItem, r run.Run) error { return explainFence(r) })
+	return err
+}
+
+// RequestCancel implements run.Runs. Whoever asked first, the run was asked.
+func (s *Store) RequestCancel(ctx context.Context, tenantID, runID string, c run.CancelRequest) (run.Run, error) {
+	if !plain(tenantID, runID) {
+		return run.Run{}, run.ErrNotFound
+	}
+	audit, err := newAuditItem(tenantID, c.Audit, runID)
+	if err != nil {
+		return run.Run{}, fmt.Errorf("request cancel: %w", err)
+	}
+	canceler, err := encodeValue(newCancelerItem(c.By))
+	if err != nil {
+		return run.Run{}, err
+	}
+	e := newExpression()
+	e.whenIn(attrStatus, openStatuses)
+	e.when("attribute_not_exists(%s)", e.name(attrCancelAt))
+	e.setText(attrCancelAt, stamp(c.At))
+	e.set(attrCanceler, canceler)
+	put, err := s.txPut(audit, newExpression())
+	if err != nil {
+		return run.Run{}, fmt.Errorf("request cancel: %w", err)
+	}
+	err = s.transact(ctx, "request cancel", "", []types.TransactWriteItem{s.txUpdate(runKey(tenantID, runID), e), put}, func(ctx context.Context, _ refusal) error {
+		r, err := s.Run(ctx, tenantID, runID)
+		switch {
+		case err != nil:
+			return err
+		case r.CancelAt != nil && !r.Status.Terminal():
+			return nil
+		}
+		return explainFence(r)
+	})
+	if err != nil {
+		return run.Run{}, err
+	}
+	return s.Run(ctx, tenantID, runID)
+}
+
+// Notified implements run.Runs.
+func (s *Store) Notified(ctx context.Context, tenantID, runID string) error {
+	if !plain(tenantID, runID) {
+		return run.ErrNotFound
+	}
+	e := newExpression()
+	e.when("NOT %s IN (%s, %s)", e.name(attrStatus), e.text(openStatuses[0]), e.text(openStatuses[1]))
+	e.whenPresent()
+	e.remove(attrOpenShard, attrRunKey)
+	_, err := s.updateRun(ctx, "confirm notification", runKey(tenantID, runID), e, func(runItem, run.Run) error { return run.ErrConflict })
+	return err
 }
 
 // End implements run.Runs. The token of the end, kept in the run for good, is
@@ -451,15 +577,22 @@ func (s *Store) End(ctx context.Context, f run.Fence, end run.RunEnd) (run.Run, 
 	e.whenIn(attrStatus, endableFrom(end.Status))
 	e.whenNumber(attrEpoch, f.Epoch)
 	e.whenNumber(attrSeq, int64(f.Seq))
+	if end.Unheld {
+		e.when("(attribute_not_exists(%s) OR %s <= %s)", e.name(attrOwner), e.name(attrLeaseUntil), e.text(stamp(end.At)))
+	}
 	e.setText(attrUpdatedAt, stamp(end.At))
-	e.remove(attrIntent)
-	addEnd(e, end, token)
+	e.setNumber(attrIntent, 0)
+	addEnd(e, before, end, token)
+	rest, err := s.addRest(e, before, f, end, token)
+	if err != nil {
+		return run.Run{}, err
+	}
 	ends, err := s.endItems(before, end, token)
 	if err != nil {
 		return run.Run{}, err
 	}
-	items := append([]types.TransactWriteItem{s.txUpdate(runKey(f.TenantID, f.RunID), e)}, ends...)
-	err = s.transactEnd(ctx, "end", items, 2, func(ctx context.Context, r run.Run, refused refusal) error {
+	items := append(append([]types.TransactWriteItem{s.txUpdate(runKey(f.TenantID, f.RunID), e)}, rest...), ends...)
+	err = s.transactEnd(ctx, "end", items, len(items)-1, func(ctx context.Context, r run.Run, refused refusal) error {
 		item, _, err := s.readRun(ctx, f.TenantID, f.RunID)
 		switch {
 		case err != nil:
@@ -469,12 +602,42 @@ func (s *Store) End(ctx context.Context, f run.Fence, end run.RunEnd) (run.Run, 
 		case !r.Status.Terminal() && !r.Status.CanBecome(end.Status):
 			return fmt.Errorf("end: a %s run cannot become %s", r.Status, end.Status)
 		}
-		return explainEnd(r, f, refused.at(1))
+		return explainEnd(r, f, refused.at(len(items)-2))
 	})
 	if err != nil {
 		return run.Run{}, err
 	}
 	return s.Run(ctx, f.TenantID, f.RunID) // terminal, so it is what this call made
+}
+
+// addRest makes an end give outcomes to the items that have none, as one chunk.
+// The run must still be as it was read: no other plan, no outcome more.
+func (s *Store) addRest(e *expression, before run.Run, f run.Fence, end run.RunEnd, token string) ([]types.TransactWriteItem, error) {
+	e.whenNumber(attrTotal, int64(before.Counts.Total))
+	left := before.Counts.Total - before.Cursor
+	if left <= 0 || before.Status.Terminal() {
+		return nil, nil
+	}
+	if end.Rest == nil {
+		return nil, errors.New("end: the rest of the items has no outcome")
+	}
+	e.whenNumber(attrCursor, int64(before.Cursor))
+	e.whenNumber(attrPlanEpoch, before.PlanEpoch)
+	counts := end.Rest.Add(run.Counts{}, left)
+	e.setNumber(attrSeq, int64(f.Seq)+1)
+	e.setNumber(attrCursor, int64(before.Counts.Total))
+	e.add(attrFailed, int64(counts.Failed))
+	e.add(attrSkipped, int64(counts.Skipped))
+	e.setNumber(attrUntouched, int64(end.Rest.Untouched(left)))
+	chunk := newOutcomesItem(f, before.Cursor, end.At, token)
+	chunk.Rest = &restItem{Code: end.Rest.Code, Unknown: uint32(end.Rest.Unknown), Count: left}
+	absent := newExpression()
+	absent.whenAbsent()
+	put, err := s.txPut(chunk, absent)
+	if err != nil {
+		return nil, fmt.Errorf("end: %w", err)
+	}
+	return []types.TransactWriteItem{put}, nil
 }
 
 // endableFrom lists the states that may become the terminal state.
@@ -497,12 +660,14 @@ func (s *Store) readForEnd(ctx context.Context, f run.Fence, end run.RunEnd) (ru
 	return s.Run(ctx, f.TenantID, f.RunID)
 }
 
-// addEnd makes the run terminal and takes it out of the indexes of open runs.
-func addEnd(e *expression, end run.RunEnd, token string) {
+// addEnd makes the run terminal, and moves it from the index entries of open
+// runs to those of ends that are not notified yet.
+func addEnd(e *expression, r run.Run, end run.RunEnd, token string) {
 	e.setText(attrStatus, string(end.Status))
 	e.setText(attrFinishedAt, stamp(end.At))
 	e.setText(attrWriteToken, token)
-	e.remove(attrOwner, attrLeaseUntil, attrWaiting, attrActiveInitiator, attrOpenShard, attrRunKey)
+	e.setText(attrOpenShard, shardOf(unnotifiedShard, r.ID))
+	e.remove(attrOwner, attrLeaseUntil, attrWaiting, attrNotBefore, attrActiveInitiator)
 	if end.Failure != nil {
 		if failure, err := encodeValue(newFailureItem(end.Failure)); err == nil {
 			e.set(attrFailure, failure)

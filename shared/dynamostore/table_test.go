@@ -49,7 +49,7 @@ func exampleItems(t *testing.T) []any {
 		replayItem{PK: replay.pk, SK: replay.sk, Entity: entityReplay},
 		newRunItem(r),
 		planItem{PK: plan.pk, SK: plan.sk, Entity: entityPlan},
-		newOutcomesItem("{tenant}", "{run}", run.Chunk{Seq: 1}, "{token}"),
+		newOutcomesItem(run.Fence{TenantID: "{tenant}", RunID: "{run}"}, 0, exampleTime, "{token}"),
 		newPolicyItem(run.Policy{TenantID: "{tenant}", ID: "{policy}", Name: "{Name}"}),
 		newTypeSyncItem(run.TypeSync{TenantID: "{tenant}", Type: "{type}", SyncedAt: exampleTime}),
 		newVersionItem(run.Version{TenantID: "{tenant}", PolicyID: "{policy}", Number: 1, CapturedAt: exampleTime}, "{token}"),
@@ -70,6 +70,8 @@ func exampleQueries() []exampleQuery {
 		{"tenants of a user", tenantsOfUser("{user}")},
 		{"runs of a tenant, newest first", runsOfTenant(run.RunQuery{TenantID: "{tenant}", From: exampleTime, To: exampleLater})},
 		{"active runs of a user, newest first", activeRunsOfUser("{user}")},
+		{"open runs, for the sweeper", sweepRunsOf(openRunShard, 0)},
+		{"ends that are not notified, for the sweeper", sweepRunsOf(unnotifiedShard, 0)},
 		{"outcomes of a run, in the order of the plan", outcomesOfRun("{tenant}", "{run}", 1)},
 		{"policies of a tenant by name", policiesOfTenant(run.PolicyQuery{TenantID: "{tenant}"})},
 		{"whole inventory of a tenant", inventoryOfTenant("{tenant}")},
@@ -199,15 +201,15 @@ func TestTemplateAgrees(t *testing.T) {
 	}
 	got := map[string]string{"table": describe(schema.Keys), "ttl": schema.TTL, "stream": schema.StreamView}
 	for _, i := range schema.Indexes {
-		got[i.Name] = describe(i.Keys) + ", " + i.Projection.Type
+		got[i.Name] = strings.TrimSuffix(describe(i.Keys)+", "+i.Projection.Type+" "+strings.Join(i.Projection.Attributes, " "), " ")
 	}
 	pair := func(hash, rang, projection string) string {
 		return "HASH " + hash + ", RANGE " + rang + ", " + projection
 	}
 	want := map[string]string{
 		"table": "HASH " + attrPK + ", RANGE " + attrSK, "ttl": attrExpiresAt, "stream": "NEW_AND_OLD_IMAGES",
-		indexRunsByTenantAndTime:     pair(attrTenantRuns, attrCreatedKey, "ALL"),
-		indexActiveRunsByInitiator:   pair(attrActiveInitiator, attrCreatedKey, "ALL"),
+		indexRunsByTenantAndTime:     pair(attrTenantRuns, attrCreatedKey, "INCLUDE "+strings.Join([]string{attrInitiator, attrOperation, attrStatus, attrTarget}, " ")),
+		indexActiveRunsByInitiator:   pair(attrActiveInitiator, attrCreatedKey, "KEYS_ONLY"),
 		indexOpenRuns:                pair(attrOpenShard, attrRunKey, "KEYS_ONLY"),
 		indexTenantsByMember:         pair(attrMemberUser, attrPK, "ALL"),
 		indexNotificationsByUser:     pair(attrNotifiedUser, attrSK, "ALL"),
@@ -254,9 +256,9 @@ func TestExpressionAttributesExist(t *testing.T) {
 		}
 	}
 	for _, name := range []string{
-		attrStatus, attrWaiting, attrFailure, attrTotal, attrSucceeded, attrFailed, attrSkipped, attrTotals, attrStartedAt, attrFinishedAt,
+		attrStatus, attrWaiting, attrFailure, attrTotal, attrSucceeded, attrFailed, attrSkipped, attrUntouched, attrTotals, attrStartedAt, attrFinishedAt,
 		attrUpdatedAt, attrEpoch, attrOwner, attrLeaseUntil, attrSeq, attrCursor, attrPlanned, attrPlanEpoch, attrPlan, attrIntent,
-		attrIntentEpoch, attrAttempts, attrDispatchSeq, attrNotBefore, attrOperation, attrTarget, attrInitiator, attrWriteToken,
+		attrCrashes, attrRescues, attrFault, attrCancelAt, attrCanceler, attrAttempts, attrDispatchSeq, attrNotBefore, attrOperation, attrTarget, attrInitiator, attrWriteToken,
 		attrEntity, attrTenantID, attrKeyHash, attrActiveRunID, attrPayloadHash, attrLastRunID, attrReplayUntil, attrType, attrName,
 		attrNameLower, attrPlatform, attrVanishedAt, attrLatestVersion, attrLatestHash, attrLastCapturedAt, attrRev, attrRead, attrEvent,
 		attrActorID, attrRunID, attrRole, attrDisabled, attrOwners, attrSyncedAt,

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -66,11 +67,13 @@ type Limits struct {
 	Budget      time.Duration // the run is given back after this much work; 240 s
 	Reserve     time.Duration // time kept before the context's deadline; 15 s
 	Concurrency int           // items acted on at once; 4
-	// MaxAttempts is how many claims in a row may achieve nothing before the run
-	// ends as stuck; run.MaxAttempts.
-	MaxAttempts int
-	BackoffMin  time.Duration // first wait when nobody says how long; 5 s
-	BackoffMax  time.Duration // 60 s
+	SliceItems  int           // items in a slice; run.MaxSliceItems, which is the most
+	// ScheduledBudget takes the place of Budget for runs of schedules: they leave
+	// the worker soon, so that a run that someone waits for does not wait for
+	// hundreds of them; 30 s.
+	ScheduledBudget time.Duration
+	BackoffMin      time.Duration // first wait when nobody says how long; 5 s
+	BackoffMax      time.Duration // 60 s
 }
 
 func (l Limits) withDefaults() Limits {
@@ -83,13 +86,14 @@ func (l Limits) withDefaults() Limits {
 	def(&l.SliceTime, 20*time.Second)
 	def(&l.Budget, 240*time.Second)
 	def(&l.Reserve, 15*time.Second)
+	def(&l.ScheduledBudget, 30*time.Second)
 	def(&l.BackoffMin, 5*time.Second)
 	def(&l.BackoffMax, time.Minute)
 	if l.Concurrency <= 0 {
 		l.Concurrency = 4
 	}
-	if l.MaxAttempts <= 0 {
-		l.MaxAttempts = run.MaxAttempts
+	if l.SliceItems <= 0 || l.SliceItems > run.MaxSliceItems {
+		l.SliceItems = run.MaxSliceItems
 	}
 	return l
 }
@@ -104,29 +108,31 @@ type Engine struct {
 	Now       func() time.Time
 	// Owner names this worker; it must differ between any two that live at the
 	// same time.
-	Owner  func() string
+	Owner func() string
+	// Jitter returns a duration in [0, d); nil takes a random one.
+	Jitter func(d time.Duration) time.Duration
 	Log    *slog.Logger
 	Limits Limits
 }
 
 // Handle works on the run that a message names until it ends or must be given
-// back. A nil error means that the message is done with. An error means that
-// the message should come again.
+// back. A nil error means that the message is done with; that holds also when
+// another worker has the run, or had it and died: such runs are the sweeper's.
+// An error means that the message should come again.
 func (e *Engine) Handle(ctx context.Context, d run.Dispatch) error {
 	w := &work{Engine: e, limits: e.Limits.withDefaults(), began: e.Now()}
 	w.log = e.Log.With("tenant", d.TenantID, "run", d.RunID)
 
 	r, err := e.Runs.Claim(ctx, d.TenantID, d.RunID, e.Owner(), e.Now(), e.Now().Add(w.limits.Lease))
+	var early *run.NotDueError
 	switch {
 	case errors.Is(err, run.ErrNotFound):
 		w.log.WarnContext(ctx, "message names no run")
 		return nil
-	case errors.Is(err, run.ErrRunEnded):
+	case errors.Is(err, run.ErrRunEnded), errors.Is(err, run.ErrRunLeased):
 		return nil // a duplicate or late message
-	case errors.Is(err, run.ErrRunLeased):
-		// Another worker has it, or had it and died. The message comes back after
-		// its visibility time: it is then a duplicate, or the rescue.
-		return fmt.Errorf("claim: %w", err)
+	case errors.As(err, &early):
+		return w.later(ctx, early.Run, d)
 	case err != nil:
 		return fmt.Errorf("claim: %w", err)
 	}
@@ -144,6 +150,19 @@ func (e *Engine) Handle(ctx context.Context, d run.Dispatch) error {
 	}
 }
 
+// later sends on the message that is to continue the run: a queue delays one by
+// 15 minutes at the most, and runs may wait longer. Other messages are stale.
+func (w *work) later(ctx context.Context, r run.Run, d run.Dispatch) error {
+	if d.DispatchSeq != r.DispatchSeq {
+		return nil
+	}
+	delay := min(max(r.NotBefore.Sub(w.Now()), 0), run.MaxDispatchDelay)
+	if err := w.Queue.Send(ctx, r.Operation, r.Dispatch(), delay); err != nil {
+		return fmt.Errorf("send on: %w", err)
+	}
+	return nil
+}
+
 // work is one claim being worked on.
 type work struct {
 	*Engine
@@ -158,11 +177,10 @@ type work struct {
 }
 
 func (w *work) work(ctx context.Context) error {
-	if refused, err := w.refusal(ctx); err != nil || refused != nil {
-		if err != nil {
-			return err
-		}
-		return w.end(ctx, run.StatusFailed, refused)
+	if stop, err := w.mayNotGoOn(ctx); err != nil {
+		return w.verdict(ctx, err)
+	} else if stop != nil {
+		return w.stop(ctx, *stop)
 	}
 	acting, stop := w.bounded(ctx)
 	defer stop()
@@ -177,15 +195,29 @@ func (w *work) work(ctx context.Context) error {
 			return w.verdict(ctx, err)
 		}
 		if w.run, err = w.Runs.SavePlan(ctx, w.run.Fence(), items, w.Now()); err != nil {
-			return fmt.Errorf("save plan: %w", err)
+			return w.verdict(ctx, fmt.Errorf("save plan: %w", err))
 		}
 	}
-	for w.run.Cursor < w.run.Counts.Total {
-		if !w.Now().Before(w.run.DeadlineAt) {
-			return w.end(ctx, run.StatusFailed, &run.Failure{Code: "deadline_exceeded"})
+	budget := w.limits.Budget
+	if w.run.Scheduled {
+		budget = w.limits.ScheduledBudget
+	}
+	for n := 0; w.run.Cursor < w.run.Counts.Total; n++ {
+		switch {
+		case w.run.CancelAt != nil:
+			return w.stop(ctx, w.run.Cancellation())
+		case !w.Now().Before(w.run.DeadlineAt):
+			return w.stop(ctx, run.Failure{Code: codeDeadline})
+		case n > 0 && w.mustYield(ctx, budget):
+			return w.release(ctx, run.Pause{})
 		}
-		if w.mustYield(ctx) {
-			return w.release(ctx, w.Now(), nil)
+		if n > 0 && w.run.Operation.WritesTenant() {
+			// Who may no longer do this must not go on doing it for hours.
+			if stop, err := w.refusal(ctx); err != nil {
+				return w.verdict(ctx, err)
+			} else if stop != nil {
+				return w.stop(ctx, *stop)
+			}
 		}
 		if ended, err := w.slice(ctx, acting, op); err != nil {
 			return w.verdict(ctx, err)
@@ -194,18 +226,31 @@ func (w *work) work(ctx context.Context) error {
 		}
 	}
 	// Only a plan of nothing gets here: the last slice ends the run itself.
-	return w.end(ctx, w.run.Counts.FinalStatus(), nil)
+	now := w.Now().UTC()
+	status := w.run.Counts.FinalStatus()
+	return w.end(ctx, run.RunEnd{Status: status, At: now, Audit: w.run.EndAudit(status, nil, now)})
 }
 
-// refusal looks whether the run may be worked on at all.
+const codeDeadline = "deadline_exceeded"
+
+// mayNotGoOn looks whether a claimed run may be worked on at all.
+func (w *work) mayNotGoOn(ctx context.Context) (*run.Failure, error) {
+	if w.run.CancelAt != nil {
+		f := w.run.Cancellation()
+		return &f, nil
+	}
+	if !w.Now().Before(w.run.DeadlineAt) {
+		return &run.Failure{Code: codeDeadline}, nil
+	}
+	if f, stuck := w.run.Stuck(); stuck {
+		return &f, nil
+	}
+	return w.refusal(ctx)
+}
+
+// refusal looks whether the tenant still takes runs and the initiator still may
+// do this.
 func (w *work) refusal(ctx context.Context) (*run.Failure, error) {
-	now := w.Now()
-	if !now.Before(w.run.DeadlineAt) {
-		return &run.Failure{Code: "deadline_exceeded"}, nil
-	}
-	if w.run.Attempts > w.limits.MaxAttempts {
-		return &run.Failure{Code: "stuck", Params: map[string]string{"attempts": fmt.Sprint(w.run.Attempts - 1)}}, nil
-	}
 	t, err := w.Tenants.Tenant(ctx, w.run.TenantID)
 	if err != nil {
 		return nil, fmt.Errorf("read tenant: %w", err)
@@ -253,8 +298,8 @@ func (w *work) bounded(ctx context.Context) (context.Context, context.CancelFunc
 	}
 }
 
-func (w *work) mustYield(ctx context.Context) bool {
-	if w.Now().Sub(w.began) >= w.limits.Budget {
+func (w *work) mustYield(ctx context.Context, budget time.Duration) bool {
+	if w.Now().Sub(w.began) >= budget {
 		return true
 	}
 	deadline, ok := ctx.Deadline()
@@ -264,30 +309,26 @@ func (w *work) mustYield(ctx context.Context) bool {
 // slice acts on the next items and commits what became of them. It reports
 // whether that ended the run.
 func (w *work) slice(ctx, acting context.Context, op Operation) (ended bool, err error) {
-	items, err := w.Runs.Plan(ctx, w.run, w.run.Cursor, run.MaxSliceItems)
+	// What somebody said he would do and did not report may have been done: it is
+	// probed before it is done again, and stays in the intent until it is settled.
+	uncertain := w.run.Intent
+	items, err := w.Runs.Plan(ctx, w.run, w.run.Cursor, max(w.limits.SliceItems, uncertain.End()))
 	if err != nil {
 		return false, fmt.Errorf("read plan: %w", err)
 	}
 	if len(items) == 0 {
 		return false, fmt.Errorf("plan ends at item %d of %d", w.run.Cursor, w.run.Counts.Total)
 	}
-	// What an earlier worker said it would do and did not report may have been
-	// done: it is probed before it is done again.
-	uncertain := make(map[string]bool, len(w.run.Intent))
-	if w.run.IntentEpoch < w.run.Epoch {
-		for _, key := range w.run.Intent {
-			uncertain[key] = true
-		}
-	}
-	keys := make([]string, len(items))
-	for i, item := range items {
-		keys[i] = item.Key
-	}
-	if w.run, err = w.Runs.BeginSlice(ctx, w.run.Fence(), keys, w.Now(), w.Now().Add(w.limits.Lease)); err != nil {
+	if w.run, err = w.Runs.BeginSlice(ctx, w.run.Fence(), run.FirstItems(len(items)), w.Now(), w.Now().Add(w.limits.Lease)); err != nil {
 		return false, fmt.Errorf("begin slice: %w", err)
 	}
+	if w.run.CancelAt != nil {
+		w.run.Intent = uncertain // nothing of this slice was begun
+		return true, w.stop(ctx, w.run.Cancellation())
+	}
 
-	outcomes, verdict := w.act(acting, op, items, uncertain)
+	outcomes, begun, verdict := w.act(acting, op, items, uncertain)
+	w.run.Intent = uncertain | begun
 	if len(outcomes) > 0 {
 		if ended, err = w.commit(ctx, outcomes); err != nil || ended {
 			return ended, err
@@ -298,17 +339,19 @@ func (w *work) slice(ctx, acting context.Context, op Operation) (ended bool, err
 
 // act runs the items, several at a time, while the lease is kept alive. It
 // returns the outcomes of the longest run of items from the start that all have
-// one, and the first error that stopped the rest.
-func (w *work) act(ctx context.Context, op Operation, items []run.Item, uncertain map[string]bool) ([]run.Outcome, error) {
+// one, which items were begun, and the first error that stopped the rest.
+func (w *work) act(ctx context.Context, op Operation, items []run.Item, uncertain run.ItemSet) ([]run.Outcome, run.ItemSet, error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var heart sync.WaitGroup
-	heart.Go(func() { w.keepLease(ctx, stop) })
+	fence, intent := w.run.Fence(), w.run.Intent
+	heart.Go(func() { w.keepLease(ctx, stop, fence, intent) })
 
 	outcomes := make([]*run.Outcome, len(items))
 	errs := make([]error, len(items))
 	began := w.Now()
 	slots := make(chan struct{}, w.limits.Concurrency)
+	var begun run.ItemSet
 	var acts sync.WaitGroup
 	for i, item := range items {
 		slots <- struct{}{}
@@ -316,9 +359,10 @@ func (w *work) act(ctx context.Context, op Operation, items []run.Item, uncertai
 			<-slots
 			break
 		}
+		begun |= 1 << i
 		acts.Go(func() {
 			defer func() { <-slots }()
-			o, err := w.actOne(ctx, op, item, uncertain[item.Key])
+			o, err := w.actOne(ctx, op, item, uncertain.Has(i))
 			if err != nil {
 				errs[i] = err
 				stop(err) // the others would meet the same wall
@@ -344,10 +388,10 @@ func (w *work) act(ctx context.Context, op Operation, items []run.Item, uncertai
 		var wait *Wait
 		var fail *Fail
 		if errors.As(err, &fail) || errors.As(err, &wait) {
-			return done, err
+			return done, begun, err
 		}
 	}
-	return done, cause
+	return done, begun, cause
 }
 
 func (w *work) actOne(ctx context.Context, op Operation, item run.Item, uncertain bool) (o run.Outcome, err error) {
@@ -379,16 +423,15 @@ func (w *work) actOne(ctx context.Context, op Operation, item run.Item, uncertai
 
 // keepLease renews the lease until ctx ends, and stops the work when it is
 // lost: another worker has the run then.
-func (w *work) keepLease(ctx context.Context, stop context.CancelCauseFunc) {
+func (w *work) keepLease(ctx context.Context, stop context.CancelCauseFunc, fence run.Fence, items run.ItemSet) {
 	tick := time.NewTicker(w.limits.Lease / 3)
 	defer tick.Stop()
-	fence, keys := w.run.Fence(), w.run.Intent
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			_, err := w.Runs.BeginSlice(ctx, fence, keys, w.Now(), w.Now().Add(w.limits.Lease))
+			_, err := w.Runs.BeginSlice(ctx, fence, items, w.Now(), w.Now().Add(w.limits.Lease))
 			if errors.Is(err, run.ErrFenced) || errors.Is(err, run.ErrRunEnded) {
 				stop(err)
 				return
@@ -403,7 +446,9 @@ func (w *work) keepLease(ctx context.Context, stop context.CancelCauseFunc) {
 // commit stores outcomes and, with the last of them, ends the run.
 func (w *work) commit(ctx context.Context, outcomes []run.Outcome) (ended bool, err error) {
 	now := w.Now().UTC()
-	c := run.SliceCommit{Outcomes: outcomes, At: now, LeaseUntil: now.Add(w.limits.Lease)}
+	c := run.SliceCommit{
+		From: w.run.Cursor, Outcomes: outcomes, Unsettled: w.run.Intent >> len(outcomes), At: now, LeaseUntil: now.Add(w.limits.Lease),
+	}
 	counts, totals := w.run.Counts, w.run.Totals
 	for _, o := range outcomes {
 		counts = counts.Add(o.Status)
@@ -453,24 +498,25 @@ func (w *work) verdict(ctx context.Context, err error) error {
 	var fail *Fail
 	switch {
 	case errors.As(err, &fail):
-		return w.end(ctx, run.StatusFailed, &fail.Failure)
+		return w.stop(ctx, fail.Failure)
 	case errors.As(err, &wait):
-		return w.wait(ctx, wait)
+		return w.wait(ctx, wait, nil)
 	case errors.Is(err, run.ErrFenced), errors.Is(err, run.ErrRunEnded):
 		return err
 	case w.stoppedBy(errDeadline):
-		return w.end(ctx, run.StatusFailed, &run.Failure{Code: "deadline_exceeded"})
+		return w.stop(ctx, run.Failure{Code: codeDeadline})
 	case w.stoppedBy(errMustStop) && ctx.Err() == nil:
-		return w.release(ctx, w.Now(), nil)
+		return w.release(ctx, run.Pause{})
 	case ctx.Err() != nil:
-		// We are being stopped; the message comes again and finds the lease gone.
+		// We are being stopped; a sweep finds the lease expired.
 		return fmt.Errorf("stopped: %w", context.Cause(ctx))
 	}
 	// A fault of ours or of a service we lean on. Most pass; the run says so and
-	// tries again, and ends as internal at its deadline. Should even giving it
-	// back fail, the present message comes again.
+	// tries again, a few times. Should even giving it back fail, the present
+	// message comes again.
 	w.log.ErrorContext(ctx, "work failed", "error", err)
-	return w.wait(ctx, &Wait{Code: "internal", Failure: run.Failure{Code: "internal"}})
+	failure := run.Failure{Code: "internal"}
+	return w.wait(ctx, &Wait{Code: failure.Code, Failure: failure}, &failure)
 }
 
 // stoppedBy reports whether acting was ended for that cause.
@@ -480,50 +526,73 @@ func (w *work) stoppedBy(cause error) bool {
 
 // wait gives the run back until the pause is over, or ends it when its
 // deadline comes first.
-func (w *work) wait(ctx context.Context, wait *Wait) error {
+func (w *work) wait(ctx context.Context, wait *Wait, fault *run.Failure) error {
 	now := w.Now().UTC()
 	after, known := wait.After, wait.After > 0
 	if !known {
-		// Doubles with every claim that got nowhere.
-		exp := math.Min(float64(max(w.run.Attempts-1, 0)), 16)
-		after = min(time.Duration(float64(w.limits.BackoffMin)*math.Exp2(exp)), w.limits.BackoffMax)
+		after = w.backoff()
 	}
 	until := now.Add(after)
 	if !until.Before(w.run.DeadlineAt) {
-		return w.end(ctx, run.StatusFailed, &wait.Failure)
+		return w.stop(ctx, wait.Failure)
 	}
 	shown := &run.Waiting{Code: wait.Code}
 	if known {
 		shown.Until = until
 	}
-	return w.release(ctx, until, shown)
+	return w.release(ctx, run.Pause{NotBefore: until, Waiting: shown, Fault: fault})
+}
+
+// minBackoff keeps a run from coming back at once: it would meet the same wall.
+const minBackoff = time.Second
+
+// backoff is how long to wait when nobody says: full jitter below a ceiling that
+// doubles with every claim that got nowhere, so that runs that met the same wall
+// do not come back to it together.
+func (w *work) backoff() time.Duration {
+	exp := math.Min(float64(max(w.run.Attempts-1, 0)), 16)
+	ceiling := min(time.Duration(float64(w.limits.BackoffMin)*math.Exp2(exp)), w.limits.BackoffMax)
+	jitter := w.Jitter
+	if jitter == nil {
+		jitter = func(d time.Duration) time.Duration { return rand.N(d) }
+	}
+	return max(jitter(ceiling), minBackoff)
 }
 
 // release gives the run back and sends the message that continues it. When the
 // process dies between the two, nothing is lost but time: the run is unowned
 // and overdue, which is what a sweep looks for; and an error here brings the
 // present message back.
-func (w *work) release(ctx context.Context, notBefore time.Time, shown *run.Waiting) error {
-	r, err := w.Runs.Release(ctx, w.run.Fence(), notBefore, shown, w.progress, w.Now())
+func (w *work) release(ctx context.Context, p run.Pause) error {
+	p.At, p.Progress, p.Unsettled = w.Now().UTC(), w.progress, w.run.Intent
+	r, err := w.Runs.Release(ctx, w.run.Fence(), p)
 	if err != nil {
 		return fmt.Errorf("release: %w", err)
 	}
-	delay := min(max(notBefore.Sub(w.Now()), 0), run.MaxDispatchDelay)
+	if r.CancelAt != nil {
+		w.run = r // nobody else would look at it before its time
+		return w.stop(ctx, r.Cancellation())
+	}
+	delay := min(max(p.NotBefore.Sub(w.Now()), 0), run.MaxDispatchDelay)
 	if err := w.Queue.Send(ctx, r.Operation, r.Dispatch(), delay); err != nil {
 		return fmt.Errorf("send continuation: %w", err)
 	}
 	return nil
 }
 
-func (w *work) end(ctx context.Context, status run.Status, f *run.Failure) error {
-	now := w.Now().UTC()
-	if _, err := w.Runs.End(ctx, w.run.Fence(), run.RunEnd{Status: status, Failure: f, At: now, Audit: w.run.EndAudit(status, f, now)}); err != nil {
+// stop ends the run before its last item.
+func (w *work) stop(ctx context.Context, f run.Failure) error {
+	return w.end(ctx, w.run.Stop(f, w.Now().UTC()))
+}
+
+func (w *work) end(ctx context.Context, e run.RunEnd) error {
+	if _, err := w.Runs.End(ctx, w.run.Fence(), e); err != nil {
 		return fmt.Errorf("end run: %w", err)
 	}
 	code := ""
-	if f != nil {
-		code = f.Code
+	if e.Failure != nil {
+		code = e.Failure.Code
 	}
-	w.log.InfoContext(ctx, "run ended", "status", status, "code", code)
+	w.log.InfoContext(ctx, "run ended", "status", e.Status, "code", code)
 	return nil
 }

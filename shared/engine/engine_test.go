@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"tenantatlas/shared/cancel"
 	"tenantatlas/shared/engine"
 	"tenantatlas/shared/run"
 	"tenantatlas/shared/run/memstore"
@@ -121,7 +122,8 @@ func newBed(t *testing.T, items int) *bed {
 		Operation: run.OpInventorySync, Runs: b.store, Tenants: b.store, Queue: b.queue,
 		Bind: func(context.Context, run.Run, run.Tenant) (engine.Operation, error) { return b.op, nil },
 		Now:  time.Now, Log: slog.New(slog.DiscardHandler),
-		Owner: func() string { b.owners++; return fmt.Sprintf("own_%d", b.owners) },
+		Owner:  func() string { b.owners++; return fmt.Sprintf("own_%d", b.owners) },
+		Jitter: func(d time.Duration) time.Duration { return d },
 	}
 	return b
 }
@@ -132,7 +134,7 @@ func (b *bed) starter() *start.Starter {
 
 func (b *bed) start() run.Run {
 	b.t.Helper()
-	res, err := b.starter().Start(b.t.Context(), start.Request{TenantID: tenantID, Principal: run.Principal{UserID: userID}, Operation: run.OpInventorySync, Deadline: time.Hour})
+	res, err := b.starter().Start(b.t.Context(), start.Request{TenantID: tenantID, Principal: run.Principal{UserID: userID}, Operation: b.engine.Operation, Deadline: time.Hour})
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -294,8 +296,8 @@ func TestDuplicateMessagesChangeNothing(t *testing.T) {
 	})
 }
 
-// While a worker is at it, another must not get in; its message is not lost.
-func TestSecondWorkerWaitsForTheLease(t *testing.T) {
+// While a worker is at it, another must not get in.
+func TestLeaseKeepsASecondWorkerOut(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := newBed(t, 1)
 		r := b.start()
@@ -310,8 +312,11 @@ func TestSecondWorkerWaitsForTheLease(t *testing.T) {
 		synctest.Wait()
 		// Long after the first lease would have ended: it is renewed meanwhile.
 		time.Sleep(10 * time.Minute)
-		if err := b.engine.Handle(t.Context(), m.d); !errors.Is(err, run.ErrRunLeased) {
-			t.Errorf("second worker: %v", err)
+		if err := b.engine.Handle(t.Context(), m.d); err != nil {
+			t.Errorf("the duplicate comes back: %v", err)
+		}
+		if got := b.run(r.ID); got.Epoch != 1 {
+			t.Errorf("epoch %d", got.Epoch)
 		}
 		close(release)
 		if err := <-done; err != nil {
@@ -437,7 +442,6 @@ func TestUnavailableGraphEndsTheRun(t *testing.T) {
 		b.op.act = func(context.Context, run.Item) (run.Outcome, error) {
 			return run.Outcome{}, &engine.Wait{Code: "graph_unavailable", Failure: run.Failure{Code: "graph_unavailable", HTTPStatus: 503}}
 		}
-		b.engine.Limits.MaxAttempts = 1000
 		r := b.start()
 		b.drain()
 		got := b.check(r.ID)
@@ -594,6 +598,225 @@ func TestLongRunYields(t *testing.T) {
 		got := b.check(r.ID)
 		if got.Status != run.StatusSucceeded || got.Epoch < 2 || got.DispatchSeq != int(got.Epoch) {
 			t.Errorf("ended %s, epoch %d, dispatch %d", got.Status, got.Epoch, got.DispatchSeq)
+		}
+	})
+}
+
+// A message that comes before its time changes nothing: it is sent on when it is
+// the one that is to continue the run, and dropped when it is stale.
+func TestNotBeforeItsTime(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBed(t, 1)
+		const pause = 40 * time.Minute
+		waited := false
+		b.op.act = func(context.Context, run.Item) (run.Outcome, error) {
+			if !waited {
+				waited = true
+				return run.Outcome{}, &engine.Wait{Code: "graph_throttled", After: pause}
+			}
+			return run.Outcome{Status: run.OutcomeSucceeded}, nil
+		}
+		r := b.start()
+		m, _ := b.queue.take()
+		until := time.Now().Add(pause)
+		if err := b.engine.Handle(t.Context(), m.d); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.engine.Handle(t.Context(), m.d); err != nil { // a duplicate of the first
+			t.Fatal(err)
+		}
+		for hops := 0; time.Now().Before(until); hops++ {
+			next, ok := b.queue.take()
+			if _, second := b.queue.take(); !ok || second || hops > 3 {
+				t.Fatalf("hop %d: message %v, a second one %v", hops, ok, second)
+			}
+			time.Sleep(time.Until(next.at))
+			if got := b.run(r.ID); got.Epoch != 1 || got.Waiting == nil || b.op.acted["item-000"] != 1 {
+				t.Fatalf("while waiting: %+v", got)
+			}
+			if err := b.engine.Handle(t.Context(), next.d); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := b.check(r.ID); got.Status != run.StatusSucceeded || !got.FinishedAt.Equal(until) {
+			t.Errorf("ended %s at %s, want %s", got.Status, got.FinishedAt, until)
+		}
+	})
+}
+
+// What was begun beside an item that stops the slice is looked at before it is
+// done again, also when the run is given back in good order.
+func TestBegunBesideAStopIsProbed(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBed(t, 3)
+		created := map[string]bool{}
+		both := make(chan struct{})
+		b.op.act = func(_ context.Context, item run.Item) (run.Outcome, error) {
+			switch item.Key {
+			case "item-000":
+				if len(created) == 0 {
+					<-both
+					return run.Outcome{}, &engine.Wait{Code: "graph_throttled", After: time.Minute}
+				}
+			case "item-001":
+				created[item.Key] = true
+				close(both)
+			}
+			return run.Outcome{Status: run.OutcomeSucceeded}, nil
+		}
+		b.op.probe = func(item run.Item) (*run.Outcome, error) {
+			if created[item.Key] {
+				return &run.Outcome{Status: run.OutcomeSucceeded, Code: "adopted"}, nil
+			}
+			return nil, nil
+		}
+		r := b.start()
+		b.drain()
+		if got := b.check(r.ID); got.Status != run.StatusSucceeded || b.op.acted["item-001"] != 1 || b.op.probed["item-001"] != 1 {
+			t.Errorf("ended %s; created %d times after %d probes", got.Status, b.op.acted["item-001"], b.op.probed["item-001"])
+		}
+	})
+}
+
+// A cancel stops a running run within its slice; what was done is kept.
+func TestCancelWhileRunning(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBed(t, 60)
+		r := b.start()
+		b.op.act = func(_ context.Context, item run.Item) (run.Outcome, error) {
+			if item.Key == "item-003" {
+				c := &cancel.Canceler{Runs: b.store, Now: time.Now}
+				got, err := c.Cancel(t.Context(), tenantID, r.ID, run.Initiator{UserID: "user-2", Name: "bert"})
+				if err != nil || got.Status != run.StatusRunning || got.CancelAt == nil {
+					t.Errorf("cancel: %+v, %v", got, err)
+				}
+			}
+			return run.Outcome{Status: run.OutcomeSucceeded}, nil
+		}
+		b.drain()
+		got := b.check(r.ID)
+		if got.Status != run.StatusCanceled || got.Counts != (run.Counts{Total: 60, Succeeded: 25, Skipped: 35}) || len(b.op.acted) != 25 {
+			t.Errorf("ended %s, %+v after %d acts", got.Status, got.Counts, len(b.op.acted))
+		}
+		if got.Failure == nil || got.Failure.Code != run.CodeCanceled || got.Failure.Params["user"] != "bert" {
+			t.Errorf("failure %+v", got.Failure)
+		}
+	})
+}
+
+// A run that nobody holds, queued or waiting, is canceled at once.
+func TestCancelOfARunThatNobodyHolds(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBed(t, 2)
+		b.op.act = func(context.Context, run.Item) (run.Outcome, error) {
+			return run.Outcome{}, &engine.Wait{Code: "graph_throttled", After: 10 * time.Minute}
+		}
+		c := &cancel.Canceler{Runs: b.store, Now: time.Now}
+		queued := b.start()
+		if got, err := c.Cancel(t.Context(), tenantID, queued.ID, run.Initiator{UserID: userID}); err != nil || got.Status != run.StatusCanceled {
+			t.Fatalf("%+v, %v", got, err)
+		}
+		b.drain() // its message comes late
+		b.check(queued.ID)
+		waiting := b.start()
+		m, _ := b.queue.take()
+		if err := b.engine.Handle(t.Context(), m.d); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := c.Cancel(t.Context(), tenantID, waiting.ID, run.Initiator{UserID: userID}); err != nil || got.Status != run.StatusCanceled || got.Counts.Skipped != 2 {
+			t.Fatalf("%+v, %v", got, err)
+		}
+		if _, err := c.Cancel(t.Context(), tenantID, waiting.ID, run.Initiator{UserID: userID}); !errors.Is(err, run.ErrRunEnded) {
+			t.Errorf("canceled twice: %v", err)
+		}
+		b.drain()
+		b.check(waiting.ID)
+	})
+}
+
+// A cancel that comes while the worker gives the run back is not left until the
+// end of the wait.
+func TestCancelWhileGivenBack(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBed(t, 2)
+		r := b.start()
+		b.op.act = func(context.Context, run.Item) (run.Outcome, error) {
+			return run.Outcome{}, &engine.Wait{Code: "graph_throttled", After: 10 * time.Minute}
+		}
+		b.store.Hook = func(method string, done bool) error {
+			if method == "Release" && !done {
+				b.store.Hook = nil
+				_, err := b.store.RequestCancel(t.Context(), tenantID, r.ID, run.CancelRequest{By: run.Initiator{UserID: userID}, At: time.Now()})
+				return err
+			}
+			return nil
+		}
+		m, _ := b.queue.take()
+		if err := b.engine.Handle(t.Context(), m.d); err != nil {
+			t.Fatal(err)
+		}
+		if got := b.check(r.ID); got.Status != run.StatusCanceled {
+			t.Errorf("it is %s", got.Status)
+		}
+	})
+}
+
+// A run that writes to a tenant stops with the first slice after its initiator
+// lost the role, and what may have been begun is said to be unknown.
+func TestPermissionIsCheckedWithEverySlice(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBed(t, 60)
+		b.engine.Operation = run.OpRestoreExecute
+		r := b.start()
+		b.op.act = func(_ context.Context, item run.Item) (run.Outcome, error) {
+			if item.Key == "item-010" {
+				for _, m := range []run.Member{{TenantID: tenantID, UserID: "other", Role: run.RoleOwner}, {TenantID: tenantID, UserID: userID, Role: run.RoleOperator}} {
+					rev := int64(0)
+					if m.UserID == userID {
+						rev = 1
+					}
+					if _, err := b.store.PutMember(t.Context(), m, rev, run.AuditEvent{TenantID: tenantID, At: time.Now(), ActorID: m.UserID}); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+			return run.Outcome{Status: run.OutcomeSucceeded}, nil
+		}
+		b.drain()
+		got := b.check(r.ID)
+		if got.Status != run.StatusPartial || got.Failure.Code != "permission_revoked" || got.Counts != (run.Counts{Total: 60, Succeeded: 25, Skipped: 35}) || len(b.op.acted) != 25 {
+			t.Errorf("ended %s with %+v, %+v", got.Status, got.Failure, got.Counts)
+		}
+	})
+}
+
+// A run of a schedule leaves its worker soon, so that others come in between.
+func TestScheduledRunLeavesItsWorker(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBed(t, 100)
+		b.op.act = func(context.Context, run.Item) (run.Outcome, error) {
+			time.Sleep(3 * time.Second)
+			return run.Outcome{Status: run.OutcomeSucceeded}, nil
+		}
+		res, err := b.starter().Start(t.Context(), start.Request{TenantID: tenantID, Principal: run.Principal{UserID: userID}, Operation: run.OpInventorySync, Deadline: time.Hour, Scheduled: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for {
+			m, ok := b.queue.take()
+			if !ok {
+				break
+			}
+			began := time.Now()
+			if err := b.engine.Handle(t.Context(), m.d); err != nil {
+				t.Fatal(err)
+			}
+			if took := time.Since(began); took > 50*time.Second {
+				t.Errorf("held its worker for %s", took)
+			}
+		}
+		if got := b.check(res.Run.ID); got.Status != run.StatusSucceeded || got.Epoch < 2 {
+			t.Errorf("ended %s, epoch %d", got.Status, got.Epoch)
 		}
 	})
 }

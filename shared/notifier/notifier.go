@@ -5,6 +5,7 @@ package notifier
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -50,10 +51,16 @@ func ended(r run.Run) time.Time {
 	return r.UpdatedAt
 }
 
-// Store keeps notifications; a repeat must add nothing.
+// Store keeps notifications.
 type Store interface {
+	// PutNotification stores a notification once: a repeat adds nothing.
 	PutNotification(ctx context.Context, n run.Notification) error
+	// Notified confirms that those of an ended run are stored.
+	Notified(ctx context.Context, tenantID, runID string) error
 }
+
+// streamKeeps is well below the 24 hours for which a stream keeps its records.
+const streamKeeps = 12 * time.Hour
 
 // Notifier stores the notifications of changes.
 type Notifier struct{ Store Store }
@@ -61,11 +68,55 @@ type Notifier struct{ Store Store }
 // Changed handles one change of a run. It can be repeated.
 func (n Notifier) Changed(ctx context.Context, old *run.Run, now run.Run) error {
 	note, ok := For(old, now)
-	if !ok {
+	switch {
+	case !ok:
 		return nil
+	case note.Kind != run.NotifyEnded:
+		return n.put(ctx, note)
+	case ended(now).Sub(now.CreatedAt) > streamKeeps:
+		// What the stream told of the beginning may have expired untold.
+		return n.Ended(ctx, now)
 	}
+	if err := n.put(ctx, note); err != nil {
+		return err
+	}
+	return n.confirm(ctx, now)
+}
+
+// Ended stores every notification that an ended run calls for and confirms them.
+// It needs no change to be told of, so it also makes up for a stream that told
+// nothing. It can be repeated.
+func (n Notifier) Ended(ctx context.Context, r run.Run) error {
+	queued, running := r, r
+	queued.Status, queued.StartedAt, queued.Failure = run.StatusQueued, nil, nil
+	queued.Counts, queued.Totals = run.Counts{}, nil
+	running.Status, running.Failure = run.StatusRunning, nil
+	running.Counts, running.Totals = run.Counts{}, nil
+	images := []run.Run{queued}
+	if r.StartedAt != nil {
+		images = append(images, running)
+	}
+	for _, image := range append(images, r) {
+		if note, ok := For(nil, image); ok {
+			if err := n.put(ctx, note); err != nil {
+				return err
+			}
+		}
+	}
+	return n.confirm(ctx, r)
+}
+
+func (n Notifier) put(ctx context.Context, note run.Notification) error {
 	if err := n.Store.PutNotification(ctx, note); err != nil {
-		return fmt.Errorf("store notification of run %s: %w", now.ID, err)
+		return fmt.Errorf("store notification of run %s: %w", note.RunID, err)
+	}
+	return nil
+}
+
+func (n Notifier) confirm(ctx context.Context, r run.Run) error {
+	// A run that is gone needs no confirmation.
+	if err := n.Store.Notified(ctx, r.TenantID, r.ID); err != nil && !errors.Is(err, run.ErrNotFound) {
+		return fmt.Errorf("confirm notification of run %s: %w", r.ID, err)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package notifier_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -96,3 +97,36 @@ func TestNothingToTell(t *testing.T) {
 		t.Error("a run without an initiator notifies")
 	}
 }
+
+// Once the end is told, it is confirmed: no sweep tells it again.
+func TestEndIsConfirmed(t *testing.T) {
+	for _, age := range []time.Duration{time.Minute, 13 * time.Hour} {
+		c := &confirmations{Store: memstore.New()}
+		images := life()
+		finished := at.Add(age)
+		images[3].FinishedAt = &finished
+		n := notifier.Notifier{Store: c}
+		if err := n.Changed(t.Context(), &images[2], images[3]); err != nil { // what came before is lost
+			t.Fatal(err)
+		}
+		want := 1
+		if age > 12*time.Hour {
+			want = 3 // the beginning may have expired in the stream
+		}
+		page, err := c.Notifications(t.Context(), run.NotificationQuery{UserID: "user-1"}, run.PageRequest{})
+		if err != nil || len(page.Items) != want || c.n != 1 {
+			t.Errorf("after %s: %d notifications, %d confirmations, %v", age, len(page.Items), c.n, err)
+		}
+		replay(t, n, images)
+		if page, err = c.Notifications(t.Context(), run.NotificationQuery{UserID: "user-1"}, run.PageRequest{}); err != nil || len(page.Items) != 3 {
+			t.Errorf("after all: %d notifications, %v", len(page.Items), err)
+		}
+	}
+}
+
+type confirmations struct {
+	*memstore.Store
+	n int
+}
+
+func (c *confirmations) Notified(context.Context, string, string) error { c.n++; return nil }

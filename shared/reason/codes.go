@@ -67,6 +67,7 @@ const (
 	OutcomeUnknown     Code = "outcome_unknown"
 	VerificationFailed Code = "verification_failed"
 	Superseded         Code = "superseded"
+	NotAttempted       Code = "not_attempted"
 )
 
 // Codes of API problems.

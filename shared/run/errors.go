@@ -32,6 +32,12 @@ var (
 	ErrBadCursor = errors.New("bad page cursor")
 )
 
+// NotDueError says that nobody may work on the run yet: it waits until
+// Run.NotBefore, for example because Microsoft Graph asked for a pause.
+type NotDueError struct{ Run Run }
+
+func (e *NotDueError) Error() string { return "run " + e.Run.ID + " is not due yet" }
+
 // LockHeldError says that the idempotency key of a start is held by an active
 // run. Lock carries the holder as it was read with strong consistency.
 type LockHeldError struct{ Lock Lock }

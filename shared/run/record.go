@@ -52,6 +52,7 @@ type AuditEvent struct {
 const (
 	AuditRunRequested      = "run.requested"
 	AuditRunEnded          = "run.ended"
+	AuditRunCancel         = "run.cancel_requested"
 	AuditTenantCreated     = "tenant.created"
 	AuditTenantChanged     = "tenant.changed"
 	AuditCredentialChanged = "tenant.credential_changed"
@@ -59,11 +60,16 @@ const (
 	AuditMemberRemoved     = "member.removed"
 )
 
-// EndAudit is the audit event of the run's end.
+// EndAudit is the audit event of the run's end: of whoever canceled it, else of
+// whoever started it.
 func (r *Run) EndAudit(status Status, f *Failure, at time.Time) AuditEvent {
+	actor := r.Initiator
+	if status == StatusCanceled && r.CanceledBy.UserID != "" {
+		actor = r.CanceledBy
+	}
 	e := AuditEvent{
 		TenantID: r.TenantID, At: at, Event: AuditRunEnded,
-		ActorID: r.Initiator.UserID, ActorName: r.Initiator.Name,
+		ActorID: actor.UserID, ActorName: actor.Name,
 		RunID: r.ID, Operation: r.Operation, Target: r.Target, Status: status,
 	}
 	if f != nil {

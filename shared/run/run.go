@@ -3,7 +3,9 @@ package run
 import (
 	"encoding/json"
 	"maps"
+	"math/bits"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -175,17 +177,23 @@ type Run struct {
 	Input       json.RawMessage
 	KeyHash     string // of the idempotency key: the lock this run holds
 	PayloadHash string // of what was asked; another payload on the same key conflicts
+	// Scheduled is set for a run that a schedule started: nobody waits before a
+	// screen, so runs that people started go first.
+	Scheduled bool
 
 	Status     Status
 	Waiting    *Waiting // only while running
 	Failure    *Failure // why the run as a whole failed
 	Counts     Counts
+	Untouched  int            // of the skipped: items that the run ended before
 	Totals     map[string]int // sums of the outcomes' Numbers
 	CreatedAt  time.Time
 	StartedAt  *time.Time // first claim
 	FinishedAt *time.Time
 	UpdatedAt  time.Time
 	DeadlineAt time.Time
+	CancelAt   *time.Time // when it was asked to stop
+	CanceledBy Initiator  // by whom
 
 	// What the engine needs to survive dead workers. Epoch, Seq and
 	// DispatchSeq never decrease.
@@ -196,12 +204,30 @@ type Run struct {
 	Cursor      int // planned items with an outcome
 	Planned     bool
 	PlanEpoch   int64
-	Intent      []string // keys of the items of the slice in progress
-	IntentEpoch int64    // the epoch that recorded Intent
+	Intent      ItemSet  // items that may have been begun and have no outcome
 	Attempts    int      // claims since the last committed progress
+	Crashes     int      // workers lost and faults of ours since the last committed progress
+	Rescues     int      // messages sent by sweeps since the last claim
+	Fault       *Failure // the last fault of ours that hit the run, for whoever ends it
 	DispatchSeq int
-	NotBefore   time.Time
+	NotBefore   time.Time // no worker before this; zero for at once
 }
+
+// ItemSet names items by their distance from the cursor of a run: bit i is the
+// item at Cursor+i. A slice has at most MaxSliceItems of them.
+type ItemSet uint32
+
+// FirstItems is the set of the next n items, n at most MaxSliceItems.
+func FirstItems(n int) ItemSet { return 1<<min(max(n, 0), MaxSliceItems) - 1 }
+
+// Has reports whether the item at Cursor+i is in the set.
+func (s ItemSet) Has(i int) bool { return i >= 0 && i < MaxSliceItems && s&(1<<i) != 0 }
+
+// Len is the number of items in the set.
+func (s ItemSet) Len() int { return bits.OnesCount32(uint32(s)) }
+
+// End is one more than the distance of the last item in the set, 0 when empty.
+func (s ItemSet) End() int { return bits.Len32(uint32(s)) }
 
 // Fence is what a worker must still be to write: the holder of this epoch, at
 // this sequence number.
@@ -305,11 +331,90 @@ func (r *Run) Dispatch() Dispatch {
 	return Dispatch{V: DispatchVersion, TenantID: r.TenantID, RunID: r.ID, DispatchSeq: r.DispatchSeq}
 }
 
-// MaxAttempts is how many claims in a row may achieve nothing before a run ends
-// as stuck, whoever notices.
-const MaxAttempts = 25
+// MaxCrashes is how many workers in a row a run may lose, or faults of ours meet,
+// without progress before it ends as stuck, whoever notices.
+const MaxCrashes = 5
+
+// MaxAttempts is how many claims in a row may achieve nothing at all before a
+// run ends as stuck: the guard against a run that goes round for ever. To wait
+// for Microsoft Graph is no crash, and the deadline bounds it; with the shortest
+// waits in a row this comes after more than half an hour.
+const MaxAttempts = 500
 
 // NumberKept is the key in Outcome.Numbers of items that failed and yet left
 // something of use, such as an incomplete version: they make a run partial
 // where it would be failed.
 const NumberKept = "kept"
+
+// Codes that the rest of a run's items get when it ends before them.
+const (
+	CodeCanceled       = "canceled"        // skipped: someone canceled the run
+	CodeNotAttempted   = "not_attempted"   // skipped: the run ended for another reason
+	CodeOutcomeUnknown = "outcome_unknown" // failed: begun, and nobody can say whether it was done
+)
+
+// Rest says what became of the planned items that have no outcome when a run
+// ends before its last item. It is stored in the place of their outcomes, so
+// that the counts of a run that ended always add up to its total.
+type Rest struct {
+	Code    string  // of the items that were not begun: they are skipped
+	Unknown ItemSet // of the items that may have been done: failed, outcome_unknown
+}
+
+// Untouched is how many of the n items of the rest were not begun.
+func (r Rest) Untouched(n int) int { return n - min(r.Unknown.Len(), n) }
+
+// Outcome is that of the i-th item of the rest.
+func (r Rest) Outcome(i int, item Item, at time.Time) Outcome {
+	if r.Unknown.Has(i) {
+		return Outcome{Item: item, Status: OutcomeFailed, Code: CodeOutcomeUnknown, Failure: &Failure{Code: CodeOutcomeUnknown}, Attempts: 1, At: at}
+	}
+	return Outcome{Item: item, Status: OutcomeSkipped, Code: r.Code, At: at}
+}
+
+// Add returns the counts with the n items of the rest.
+func (r Rest) Add(c Counts, n int) Counts {
+	c.Failed += n - r.Untouched(n)
+	c.Skipped += r.Untouched(n)
+	return c
+}
+
+// Stop is the end of the run, as it stands, before its last item: canceled when
+// the code of f says so, else partial if anything was achieved and failed if
+// not. What may have been begun and would not bear to be repeated is unknown.
+func (r *Run) Stop(f Failure, at time.Time) RunEnd {
+	e := RunEnd{Status: StatusFailed, Failure: &f, At: at}
+	code := CodeNotAttempted
+	switch {
+	case f.Code == CodeCanceled:
+		e.Status, code = StatusCanceled, CodeCanceled
+	case r.Counts.Succeeded > 0 || r.Totals[NumberKept] > 0:
+		e.Status = StatusPartial
+	}
+	if r.Planned && r.Cursor < r.Counts.Total {
+		e.Rest = &Rest{Code: code}
+		if r.Operation.WritesTenant() {
+			e.Rest.Unknown = r.Intent
+		}
+	}
+	e.Audit = r.EndAudit(e.Status, &f, at)
+	return e
+}
+
+// Stuck says whether the run has lost too many workers, or gone round too often,
+// without progress; then it ends with the failure.
+func (r *Run) Stuck() (Failure, bool) {
+	if r.Crashes <= MaxCrashes && r.Attempts <= MaxAttempts {
+		return Failure{}, false
+	}
+	return Failure{Code: "stuck", Params: map[string]string{"attempts": strconv.Itoa(max(r.Attempts, r.Crashes) - 1)}}, true
+}
+
+// Cancellation is why a canceled run ended: that, and who wanted it.
+func (r *Run) Cancellation() Failure {
+	f := Failure{Code: CodeCanceled}
+	if r.CanceledBy.Name != "" {
+		f.Params = map[string]string{"user": r.CanceledBy.Name}
+	}
+	return f
+}

@@ -93,17 +93,42 @@ type NewRun struct {
 	ReplayUntil    time.Time // how long the key is remembered
 }
 
-// RunEnd is the terminal transition of a run.
+// RunEnd is the terminal transition of a run. Run.Stop makes one that comes
+// before the last item.
 type RunEnd struct {
 	Status  Status
 	Failure *Failure
 	At      time.Time
 	Audit   AuditEvent
+	// Rest is needed when planned items have no outcome yet.
+	Rest *Rest
+	// Unheld is set by whoever does not hold the run: then it ends only if no
+	// worker holds it, or one whose lease has expired at At.
+	Unheld bool
+}
+
+// Pause is how a worker gives a run back.
+type Pause struct {
+	NotBefore time.Time // zero: it may go on at once
+	Waiting   *Waiting  // why it pauses, for people; nil when it merely goes on later
+	Progress  bool      // the claim achieved something: Attempts and Crashes begin anew
+	Fault     *Failure  // it pauses because of a fault of ours: Crashes + 1
+	Unsettled ItemSet   // items that were begun and have no outcome
+	At        time.Time
+}
+
+// CancelRequest asks a run to stop.
+type CancelRequest struct {
+	By    Initiator
+	At    time.Time
+	Audit AuditEvent
 }
 
 // SliceCommit is the outcome of one slice.
 type SliceCommit struct {
-	Outcomes   []Outcome // 1 to MaxSliceItems
+	From       int       // the cursor of the run
+	Outcomes   []Outcome // 1 to MaxSliceItems: of the items from the cursor on, in the order of the plan
+	Unsettled  ItemSet   // seen from the new cursor: items that were begun and have no outcome
 	At         time.Time
 	LeaseUntil time.Time
 	End        *RunEnd // set with the last slice: the run ends in the same transaction
@@ -115,7 +140,8 @@ type SliceCommit struct {
 // (tenant, key); Lock.ActiveRunID = r if and only if run r is not terminal;
 // terminal runs do not change; Epoch, Seq and DispatchSeq do not decrease;
 // Counts and Totals are the sums of the stored outcomes; the number of chunks
-// is Seq; no write by an epoch older than the run's.
+// is Seq; the outcomes of a terminal run that was planned are as many as its
+// items; no write by an epoch older than the run's.
 type Runs interface {
 	// StartView reads what a start needs in one strong round trip.
 	StartView(ctx context.Context, q StartQuery) (StartView, error)
@@ -129,40 +155,57 @@ type Runs interface {
 	// Run reads one run, strong. ErrNotFound.
 	Run(ctx context.Context, tenantID, runID string) (Run, error)
 	// Claim makes owner the holder of the run until lease: status running, epoch
-	// + 1, attempts + 1. ErrNotFound, ErrRunEnded, ErrRunLeased. Calling again
-	// with the same owner after a lost answer returns the claim that was made.
+	// + 1, attempts + 1; crashes + 1 when it takes over an expired lease.
+	// ErrNotFound, ErrRunEnded, ErrRunLeased, *NotDueError before NotBefore.
+	// Calling again with the same owner after a lost answer returns the claim
+	// that was made.
 	Claim(ctx context.Context, tenantID, runID, owner string, now, lease time.Time) (Run, error)
 	// SavePlan stores the planned items and the total, once per epoch. ErrFenced.
 	SavePlan(ctx context.Context, f Fence, items []Item, now time.Time) (Run, error)
 	// Plan reads planned items [from, from+n) of the run's plan.
 	Plan(ctx context.Context, r Run, from, n int) ([]Item, error)
 	// BeginSlice records which items are about to be acted on and renews the
-	// lease. The returned run shows in IntentEpoch the epoch of the caller.
-	// ErrFenced, ErrRunEnded.
-	BeginSlice(ctx context.Context, f Fence, keys []string, now, lease time.Time) (Run, error)
+	// lease; again with the same items it renews the lease alone. The answer shows
+	// whether the run was asked to stop. ErrFenced, ErrRunEnded.
+	BeginSlice(ctx context.Context, f Fence, items ItemSet, now, lease time.Time) (Run, error)
 	// CommitSlice stores the outcomes as the next chunk and moves counts, totals,
 	// cursor and sequence with it, in one transaction; with End it also ends the
 	// run and frees its lock. ErrFenced, ErrRunEnded.
 	CommitSlice(ctx context.Context, f Fence, c SliceCommit) (Run, error)
 	// Release gives the run back, to be continued by a later message: no owner,
-	// DispatchSeq + 1, not before the given time. progress tells whether the
-	// claim achieved anything, which resets Attempts. ErrFenced, ErrRunEnded.
-	Release(ctx context.Context, f Fence, notBefore time.Time, w *Waiting, progress bool, now time.Time) (Run, error)
-	// End makes the run terminal and frees its lock, if the fence still holds.
-	// A run that was never claimed has epoch 0 and sequence 0. ErrFenced,
-	// ErrRunEnded.
+	// DispatchSeq + 1. The answer shows whether the run was asked to stop.
+	// ErrFenced, ErrRunEnded.
+	Release(ctx context.Context, f Fence, p Pause) (Run, error)
+	// End makes the run terminal and frees its lock, if the fence still holds,
+	// and stores the outcomes of the rest as one more chunk. A run that was never
+	// claimed has epoch 0 and sequence 0. ErrFenced, ErrRunEnded.
 	End(ctx context.Context, f Fence, e RunEnd) (Run, error)
+	// RequestCancel asks a run to stop: its worker sees it with its next slice.
+	// The first request stands, a later one changes nothing. ErrNotFound,
+	// ErrRunEnded.
+	RequestCancel(ctx context.Context, tenantID, runID string, c CancelRequest) (Run, error)
 
 	// OpenRuns lists runs that a sweep has to look at, one shard of OpenShards at a
 	// time: all that are not terminal. Index read: it may lag, so a run is read
 	// again, strong, before anything is decided.
 	OpenRuns(ctx context.Context, shard int, p PageRequest) (Page[RunRef], error)
 	// Rescue prepares a run that nobody works on for another message: no owner,
-	// epoch + 1, DispatchSeq + 1, and not looked at again before the given time.
-	// The epoch shuts out a worker that was taken for dead. f and dispatchSeq are
-	// those of the run as it was read; now must be past a lease that still has an
-	// owner. ErrFenced when the run moved since, ErrRunEnded.
-	Rescue(ctx context.Context, f Fence, dispatchSeq int, notBefore, now time.Time) (Run, error)
+	// no NotBefore, epoch + 1, DispatchSeq + 1, rescues + 1; crashes + 1 when it
+	// had an owner. The epoch shuts out a worker that was taken for dead. seen is
+	// the run as it was read; now must be past a lease that still has an owner.
+	// ErrFenced when the run moved since, ErrRunEnded.
+	Rescue(ctx context.Context, seen Run, now time.Time) (Run, error)
+	// NoteFault remembers a fault of ours that hit an open run, so that whoever
+	// ends it can say why. It changes nothing else. ErrNotFound, ErrRunEnded.
+	NoteFault(ctx context.Context, tenantID, runID string, f Failure) error
+	// Notified confirms that the notifications of a terminal run are stored: it is
+	// no longer listed by Unnotified. It is the one change of a terminal run, and
+	// none that a reader sees. A repeat changes nothing. ErrNotFound, ErrConflict
+	// when the run is not terminal.
+	Notified(ctx context.Context, tenantID, runID string) error
+	// Unnotified lists terminal runs that wait for Notified, one shard of
+	// OpenShards at a time. Index read: it may lag.
+	Unnotified(ctx context.Context, shard int, p PageRequest) (Page[RunRef], error)
 
 	// ListRuns lists runs of a tenant, newest first.
 	ListRuns(ctx context.Context, q RunQuery, p PageRequest) (Page[Run], error)

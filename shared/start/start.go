@@ -51,6 +51,8 @@ type Request struct {
 	IdempotencyKey string
 	// Deadline is how long the run may take.
 	Deadline time.Duration
+	// Scheduled is set when a schedule asks, and nobody waits before a screen.
+	Scheduled bool
 }
 
 // Result is the run that now answers the request.
@@ -196,7 +198,7 @@ func (s *Starter) create(ctx context.Context, req Request, view run.StartView, i
 		ID: s.IDs.New(run.PrefixRun, now), TenantID: req.TenantID, TenantName: view.Tenant.Name,
 		Operation: req.Operation, Target: target,
 		Initiator: run.Initiator{UserID: req.Principal.UserID, Name: name},
-		Input:     input, KeyHash: keyHash, PayloadHash: payloadHash,
+		Input:     input, KeyHash: keyHash, PayloadHash: payloadHash, Scheduled: req.Scheduled,
 		Status: run.StatusQueued, CreatedAt: now, UpdatedAt: now,
 		DeadlineAt: now.Add(req.Deadline), DispatchSeq: 1,
 	}
@@ -224,12 +226,7 @@ func (s *Starter) dispatch(ctx context.Context, r run.Run) run.Run {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	s.Log.ErrorContext(ctx, "run could not be dispatched", "tenant", r.TenantID, "run", r.ID, "error", err)
-	now := s.Now().UTC()
-	failure := &run.Failure{Code: "dispatch_failed"}
-	ended, endErr := s.Runs.End(ctx, r.Fence(), run.RunEnd{
-		Status: run.StatusFailed, Failure: failure, At: now,
-		Audit: r.EndAudit(run.StatusFailed, failure, now),
-	})
+	ended, endErr := s.Runs.End(ctx, r.Fence(), r.Stop(run.Failure{Code: "dispatch_failed"}, s.Now().UTC()))
 	switch {
 	case endErr == nil:
 		return ended

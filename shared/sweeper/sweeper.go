@@ -1,7 +1,7 @@
 // Package sweeper finds runs that nobody works on and makes them go on or end:
-// runs whose message was lost, whose worker died, whose time is over, or that
-// keep getting nowhere. It runs every minute and never touches a run that a
-// living worker holds.
+// runs whose message was lost, whose worker died, whose time is over, that were
+// canceled, or that keep getting nowhere; and ends whose notification is missing.
+// It runs every minute and never touches a run that a living worker holds.
 //
 // Each of its writes is conditional on what it read, so a sweep that was slow,
 // or ran twice, changes nothing that moved meanwhile
@@ -13,7 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"sync"
 	"time"
 
@@ -23,16 +22,13 @@ import (
 // Limits of a sweep. The zero value of a field means its default.
 type Limits struct {
 	// Grace is how long a run may be overdue before it is rescued: messages and
-	// index entries need a moment. 30 s.
-	Grace time.Duration
-	// MaxAttempts is how many claims in a row may achieve nothing;
-	// run.MaxAttempts.
-	MaxAttempts int
-	// Again bounds how soon a rescued run is looked at again, doubling in
-	// between: a queue that is merely long must not be filled with more
-	// messages. 1 to 10 minutes.
-	AgainMin, AgainMax time.Duration
-	Parallel           int // runs looked at side by side; 8
+	// index entries need a moment. 30 s. With every rescue that nobody answered it
+	// doubles, up to GraceMax: a queue that is merely long must not be filled with
+	// more messages. 10 minutes.
+	Grace, GraceMax time.Duration
+	// NotifyAfter is how long the stream has to notify of an end. 2 minutes.
+	NotifyAfter time.Duration
+	Parallel    int // runs looked at side by side; 8
 }
 
 func (l Limits) withDefaults() Limits {
@@ -42,11 +38,8 @@ func (l Limits) withDefaults() Limits {
 		}
 	}
 	def(&l.Grace, 30*time.Second)
-	def(&l.AgainMin, time.Minute)
-	def(&l.AgainMax, 10*time.Minute)
-	if l.MaxAttempts <= 0 {
-		l.MaxAttempts = run.MaxAttempts
-	}
+	def(&l.GraceMax, 10*time.Minute)
+	def(&l.NotifyAfter, 2*time.Minute)
 	if l.Parallel <= 0 {
 		l.Parallel = 8
 	}
@@ -55,23 +48,28 @@ func (l Limits) withDefaults() Limits {
 
 // Report says what a sweep did.
 type Report struct {
-	Seen    int // open runs looked at
-	Rescued int // given another message
-	Ended   int // ended as deadline_exceeded or stuck
-	Faults  int // runs that could not be dealt with; the next sweep tries again
+	Seen     int // runs looked at
+	Rescued  int // given another message
+	Ended    int // ended as deadline_exceeded, stuck or canceled
+	Notified int // ends whose notification was stored or confirmed here
+	Faults   int // runs that could not be dealt with; the next sweep tries again
 }
 
 // Sweeper sweeps.
 type Sweeper struct {
-	Runs   run.Runs
-	Queue  run.Queue
+	Runs  run.Runs
+	Queue run.Queue
+	// Notify stores the notifications of an ended run and confirms them. It can be
+	// repeated.
+	Notify func(context.Context, run.Run) error
 	Now    func() time.Time
 	Log    *slog.Logger
 	Limits Limits
 }
 
-// Sweep looks at every open run once. A fault with one run does not keep it from
-// the others; the error is that of a list that could not be read to its end.
+// Sweep looks at every open run, and at every end that is not notified, once. A
+// fault with one run does not keep it from the others; the error is that of a
+// list that could not be read to its end.
 func (s *Sweeper) Sweep(ctx context.Context) (Report, error) {
 	var (
 		mu     sync.Mutex
@@ -81,34 +79,41 @@ func (s *Sweeper) Sweep(ctx context.Context) (Report, error) {
 	)
 	limits := s.Limits.withDefaults()
 	slots := make(chan struct{}, limits.Parallel)
-	for shard := range run.OpenShards {
-		for cursor := ""; ; {
-			page, err := s.Runs.OpenRuns(ctx, shard, run.PageRequest{Limit: 200, Cursor: cursor})
-			if err != nil {
-				errs = append(errs, fmt.Errorf("list open runs of shard %d: %w", shard, err))
-				break
-			}
-			for _, ref := range page.Items {
-				slots <- struct{}{}
-				wait.Go(func() {
-					defer func() { <-slots }()
-					did, err := s.one(ctx, ref, limits)
-					mu.Lock()
-					defer mu.Unlock()
-					report.Seen++
-					switch {
-					case err != nil:
-						report.Faults++
-						s.Log.ErrorContext(ctx, "run could not be swept", "tenant", ref.TenantID, "run", ref.RunID, "error", err)
-					case did == rescued:
-						report.Rescued++
-					case did == ended:
-						report.Ended++
-					}
-				})
-			}
-			if cursor = page.Next; cursor == "" {
-				break
+	look := func(ref run.RunRef) {
+		defer wait.Done()
+		defer func() { <-slots }()
+		did, err := s.one(ctx, ref, limits)
+		mu.Lock()
+		defer mu.Unlock()
+		report.Seen++
+		switch {
+		case err != nil:
+			report.Faults++
+			s.Log.ErrorContext(ctx, "run could not be swept", "tenant", ref.TenantID, "run", ref.RunID, "error", err)
+		case did == rescued:
+			report.Rescued++
+		case did == ended:
+			report.Ended++
+		case did == notified:
+			report.Notified++
+		}
+	}
+	for _, list := range []func(context.Context, int, run.PageRequest) (run.Page[run.RunRef], error){s.Runs.OpenRuns, s.Runs.Unnotified} {
+		for shard := range run.OpenShards {
+			for cursor := ""; ; {
+				page, err := list(ctx, shard, run.PageRequest{Limit: 200, Cursor: cursor})
+				if err != nil {
+					errs = append(errs, fmt.Errorf("list shard %d: %w", shard, err))
+					break
+				}
+				for _, ref := range page.Items {
+					slots <- struct{}{}
+					wait.Add(1)
+					go look(ref)
+				}
+				if cursor = page.Next; cursor == "" {
+					break
+				}
 			}
 		}
 	}
@@ -122,6 +127,7 @@ const (
 	nothing deed = iota
 	rescued
 	ended
+	notified
 )
 
 // one deals with one run.
@@ -134,9 +140,13 @@ func (s *Sweeper) one(ctx context.Context, ref run.RunRef, limits Limits) (deed,
 	did, failure := decide(r, now, limits)
 	switch did {
 	case ended:
-		_, err = s.Runs.End(ctx, r.Fence(), run.RunEnd{Status: run.StatusFailed, Failure: failure, At: now, Audit: r.EndAudit(run.StatusFailed, failure, now)})
+		end := r.Stop(failure, now)
+		end.Unheld = true
+		_, err = s.Runs.End(ctx, r.Fence(), end)
 	case rescued:
-		err = s.rescue(ctx, r, now, limits)
+		err = s.rescue(ctx, r, now)
+	case notified:
+		err = s.Notify(ctx, r)
 	}
 	if errors.Is(err, run.ErrFenced) || errors.Is(err, run.ErrRunEnded) {
 		return nothing, nil // it moved meanwhile, which is all that was wanted
@@ -145,28 +155,33 @@ func (s *Sweeper) one(ctx context.Context, ref run.RunRef, limits Limits) (deed,
 		return nothing, err
 	}
 	if did != nothing {
-		code := ""
-		if failure != nil {
-			code = failure.Code
-		}
-		s.Log.WarnContext(ctx, "run was swept", "tenant", r.TenantID, "run", r.ID, "rescued", did == rescued, "code", code, "attempts", r.Attempts)
+		s.Log.WarnContext(ctx, "run was swept", "tenant", r.TenantID, "run", r.ID, "did", did.String(), "code", failure.Code, "attempts", r.Attempts, "crashes", r.Crashes)
 	}
 	return did, nil
 }
 
+func (d deed) String() string { return [...]string{"nothing", "rescued", "ended", "notified"}[d] }
+
 // decide says what a run needs. It depends on nothing but its arguments.
-func decide(r run.Run, now time.Time, limits Limits) (deed, *run.Failure) {
+func decide(r run.Run, now time.Time, limits Limits) (deed, run.Failure) {
 	if r.Status.Terminal() {
-		return nothing, nil // the index lags
+		// Listed because it is not confirmed yet, or because the index lags.
+		if r.FinishedAt != nil && now.Before(r.FinishedAt.Add(limits.NotifyAfter)) {
+			return nothing, run.Failure{}
+		}
+		return notified, run.Failure{}
 	}
 	if r.Owner != "" && now.Before(r.LeaseUntil.Add(limits.Grace)) {
-		return nothing, nil // a worker has it, and ends it itself at its deadline
+		return nothing, run.Failure{} // a worker has it, and ends it itself
+	}
+	if r.CancelAt != nil {
+		return ended, r.Cancellation()
 	}
 	if !now.Before(r.DeadlineAt) {
-		return ended, &run.Failure{Code: "deadline_exceeded"}
+		return ended, run.Failure{Code: "deadline_exceeded"}
 	}
-	if r.Attempts > limits.MaxAttempts {
-		return ended, &run.Failure{Code: "stuck", Params: map[string]string{"attempts": strconv.Itoa(r.Attempts)}}
+	if f, stuck := r.Stuck(); stuck {
+		return ended, f
 	}
 	due := r.UpdatedAt
 	for _, t := range []time.Time{r.NotBefore, r.LeaseUntil} {
@@ -174,21 +189,17 @@ func decide(r run.Run, now time.Time, limits Limits) (deed, *run.Failure) {
 			due = t
 		}
 	}
-	if now.Before(due.Add(limits.Grace)) {
-		return nothing, nil
+	grace := min(limits.Grace<<min(r.Rescues, 20), limits.GraceMax)
+	if now.Before(due.Add(grace)) {
+		return nothing, run.Failure{}
 	}
-	return rescued, nil
+	return rescued, run.Failure{}
 }
 
 // rescue shuts out whoever held the run and sends another message. Should the
 // send fail, the run is due again after a while like any other.
-func (s *Sweeper) rescue(ctx context.Context, r run.Run, now time.Time, limits Limits) error {
-	gap := limits.AgainMin
-	if !r.NotBefore.IsZero() {
-		gap = min(max(2*r.NotBefore.Sub(r.UpdatedAt), limits.AgainMin), limits.AgainMax)
-	}
-	again := now.Add(gap)
-	r, err := s.Runs.Rescue(ctx, r.Fence(), r.DispatchSeq, again, now)
+func (s *Sweeper) rescue(ctx context.Context, r run.Run, now time.Time) error {
+	r, err := s.Runs.Rescue(ctx, r, now)
 	if err != nil {
 		return fmt.Errorf("rescue: %w", err)
 	}

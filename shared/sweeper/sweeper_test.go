@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"tenantatlas/shared/notifier"
 	"tenantatlas/shared/run"
 	"tenantatlas/shared/run/memstore"
 	"tenantatlas/shared/sweeper"
@@ -48,7 +49,7 @@ type bed struct {
 func newBed(t *testing.T) *bed {
 	t.Helper()
 	b := &bed{t: t, store: memstore.New(), queue: &queue{}, now: epoch}
-	b.sweeper = &sweeper.Sweeper{Runs: b.store, Queue: b.queue, Now: func() time.Time { return b.now }, Log: slog.New(slog.DiscardHandler)}
+	b.sweeper = &sweeper.Sweeper{Runs: b.store, Queue: b.queue, Now: func() time.Time { return b.now }, Log: slog.New(slog.DiscardHandler), Notify: notifier.Notifier{Store: b.store}.Ended}
 	err := b.store.CreateTenant(t.Context(), run.Tenant{ID: tenantID}, run.Member{TenantID: tenantID, UserID: userID, Role: run.RoleOwner}, run.AuditEvent{TenantID: tenantID, At: epoch})
 	if err != nil {
 		t.Fatal(err)
@@ -129,7 +130,7 @@ func TestDeadWorker(t *testing.T) {
 	if got := b.after(time.Second); got.Rescued != 1 || len(b.queue.sent) != 1 {
 		t.Fatalf("%+v", got)
 	}
-	if _, err := b.store.BeginSlice(t.Context(), r.Fence(), []string{"x"}, b.now, b.now.Add(time.Minute)); !errors.Is(err, run.ErrFenced) {
+	if _, err := b.store.BeginSlice(t.Context(), r.Fence(), run.FirstItems(1), b.now, b.now.Add(time.Minute)); !errors.Is(err, run.ErrFenced) {
 		t.Errorf("the dead worker goes on: %v", err)
 	}
 	if got := b.claim(r); got.Epoch != 3 {
@@ -141,7 +142,7 @@ func TestDeadWorker(t *testing.T) {
 func TestWaitingRun(t *testing.T) {
 	b := newBed(t)
 	r := b.claim(b.queued())
-	if _, err := b.store.Release(t.Context(), r.Fence(), b.now.Add(10*time.Minute), &run.Waiting{Code: "graph_throttled"}, false, b.now); err != nil {
+	if _, err := b.store.Release(t.Context(), r.Fence(), run.Pause{NotBefore: b.now.Add(10 * time.Minute), Waiting: &run.Waiting{Code: "graph_throttled"}, At: b.now}); err != nil {
 		t.Fatal(err)
 	}
 	if got := b.after(10*time.Minute + 29*time.Second); got.Rescued != 0 {
@@ -177,11 +178,14 @@ func TestDeadline(t *testing.T) {
 func TestCrashLoop(t *testing.T) {
 	b := newBed(t)
 	r := b.queued()
-	for range 26 {
-		b.now = b.now.Add(90 * time.Second)
+	for range run.MaxCrashes + 1 {
+		if got := b.run(r.ID); got.Status.Terminal() {
+			t.Fatalf("ended after %d crashes", got.Crashes)
+		}
 		b.claim(r)
+		b.after(90 * time.Second)
 	}
-	b.after(90 * time.Second)
+	b.after(time.Minute)
 	if got := b.run(r.ID); got.Status != run.StatusFailed || got.Failure.Code != "stuck" {
 		t.Errorf("%s with %+v", got.Status, got.Failure)
 	}
@@ -226,6 +230,7 @@ func TestEveryRunIsDealtWith(t *testing.T) {
 	if got.Seen != len(all) || got.Faults != 3 || got.Rescued != len(all)-3 {
 		t.Errorf("%+v of %d", got, len(all))
 	}
+	b.sweeper.Limits.Parallel = 8
 	if got := b.after(time.Second); got.Rescued != 3 {
 		t.Errorf("the next sweep: %+v", got)
 	}
@@ -243,5 +248,107 @@ func TestUnreadableList(t *testing.T) {
 	}
 	if _, err := b.sweeper.Sweep(t.Context()); err == nil {
 		t.Error("no error")
+	}
+}
+
+// A run that was asked to stop, and whose worker died before it did, is canceled.
+func TestCanceledAndDead(t *testing.T) {
+	b := newBed(t)
+	r := b.claim(b.queued())
+	if _, err := b.store.RequestCancel(t.Context(), tenantID, r.ID, run.CancelRequest{By: run.Initiator{UserID: userID, Name: "anna"}, At: b.now}); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.after(89 * time.Second); got.Ended != 0 {
+		t.Errorf("its worker was alive: %+v", got)
+	}
+	b.after(time.Second)
+	if got := b.run(r.ID); got.Status != run.StatusCanceled || got.Failure.Params["user"] != "anna" {
+		t.Errorf("%s with %+v", got.Status, got.Failure)
+	}
+}
+
+// A stream that was dead for two days costs nobody a notification: the sweeps
+// that follow store each once, and what the stream tells later adds nothing.
+func TestDeadStream(t *testing.T) {
+	b := newBed(t)
+	var all []run.Run
+	for i := range 60 {
+		r := b.queued()
+		if i%2 == 0 {
+			r = b.claim(r)
+		}
+		if _, err := b.store.End(t.Context(), r.Fence(), r.Stop(run.Failure{Code: "internal"}, b.now)); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, r)
+		b.now = b.now.Add(48 * time.Minute)
+	}
+	b.after(time.Minute)
+	b.after(time.Minute)
+	count := func() (n int) {
+		for cursor := ""; ; {
+			page, err := b.store.Notifications(t.Context(), run.NotificationQuery{UserID: userID}, run.PageRequest{Limit: 50, Cursor: cursor})
+			if err != nil {
+				t.Fatal(err)
+			}
+			n += len(page.Items)
+			if cursor = page.Next; cursor == "" {
+				return n
+			}
+		}
+	}
+	const want = 30*3 + 30*2 // queued and ended, and running where a worker had it
+	if n := count(); n != want {
+		t.Errorf("%d notifications of %d runs, want %d", n, len(all), want)
+	}
+	if got := b.after(time.Minute); got.Seen != 0 {
+		t.Errorf("still swept: %+v", got)
+	}
+	notify := notifier.Notifier{Store: b.store}
+	for range 3 {
+		for _, c := range b.store.Changes(0) {
+			if err := notify.Changed(t.Context(), c.Before, c.After); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if n := count(); n != want {
+		t.Errorf("%d notifications after the stream came back, want %d", n, want)
+	}
+}
+
+// A message that workers gave up leaves its cause on the run; the run goes on, or
+// ends when nothing else would end it.
+func TestDeadLetter(t *testing.T) {
+	b := newBed(t)
+	fresh, late, held, done := b.queued(), b.queued(), b.claim(b.queued()), b.queued()
+	if _, err := b.store.End(t.Context(), done.Fence(), done.Stop(run.Failure{Code: "internal"}, b.now)); err != nil {
+		t.Fatal(err)
+	}
+	give := func(r run.Run) {
+		t.Helper()
+		if err := b.sweeper.DeadLetter(t.Context(), r.Dispatch()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	give(fresh)
+	if got := b.run(fresh.ID); got.Status != run.StatusQueued || got.Fault == nil || got.Fault.Code != "internal" || len(b.queue.sent) != 0 {
+		t.Errorf("at once: %+v", got)
+	}
+	b.now = b.now.Add(40 * time.Second)
+	give(fresh)
+	if len(b.queue.sent) != 1 || b.queue.sent[0].RunID != fresh.ID {
+		t.Errorf("sent %+v", b.queue.sent)
+	}
+	give(held)
+	if got := b.run(held.ID); got.Owner == "" {
+		t.Errorf("taken from its worker: %+v", got)
+	}
+	give(done)
+	give(run.Run{TenantID: tenantID, ID: "run_unknown"})
+	b.now = b.now.Add(time.Hour)
+	give(late)
+	if got := b.run(late.ID); got.Status != run.StatusFailed || got.Failure.Code != "deadline_exceeded" {
+		t.Errorf("past its deadline: %s", got.Status)
 	}
 }

@@ -22,7 +22,8 @@ type TableSchema struct {
 		Name       string    `yaml:"IndexName"`
 		Keys       []KeyPart `yaml:"KeySchema"`
 		Projection struct {
-			Type string `yaml:"ProjectionType"`
+			Type       string   `yaml:"ProjectionType"`
+			Attributes []string `yaml:"NonKeyAttributes"`
 		} `yaml:"Projection"`
 	}
 	TTL        string // attribute
@@ -112,7 +113,7 @@ func (s TableSchema) CreateInput(name string) *dynamodb.CreateTableInput {
 	for _, i := range s.Indexes {
 		in.GlobalSecondaryIndexes = append(in.GlobalSecondaryIndexes, types.GlobalSecondaryIndex{
 			IndexName: &i.Name, KeySchema: keySchema(i.Keys),
-			Projection: &types.Projection{ProjectionType: types.ProjectionType(i.Projection.Type)},
+			Projection: &types.Projection{ProjectionType: types.ProjectionType(i.Projection.Type), NonKeyAttributes: i.Projection.Attributes},
 		})
 	}
 	return in

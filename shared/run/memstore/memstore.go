@@ -41,6 +41,9 @@ type Store struct {
 	versions      map[[2]string][]run.Version
 	notifications map[run.NotificationKey]run.Notification
 	audit         map[string]run.AuditEvent
+	unnotified    map[[2]string]bool
+	ended         map[[2]string]string // what ended each run, to know a repeat
+	changes       []Change
 }
 
 var (
@@ -57,6 +60,7 @@ func New() *Store {
 		plans: map[[2]string][]run.Item{}, chunks: map[[2]string][]run.Chunk{}, committed: map[[2]string]commit{}, locks: map[[2]string]run.Lock{},
 		replays: map[[2]string]run.Replay{}, policies: map[[2]string]run.Policy{}, typeSyncs: map[[2]string]run.TypeSync{},
 		versions: map[[2]string][]run.Version{}, notifications: map[run.NotificationKey]run.Notification{}, audit: map[string]run.AuditEvent{},
+		unnotified: map[[2]string]bool{}, ended: map[[2]string]string{},
 	}
 }
 
@@ -93,7 +97,6 @@ func (s *Store) do(ctx context.Context, method string, f func() error) error {
 func copyRun(r *run.Run) run.Run {
 	c := *r
 	c.Input = slices.Clone(r.Input)
-	c.Intent = slices.Clone(r.Intent)
 	c.Totals = maps.Clone(r.Totals)
 	return c
 }
@@ -335,8 +338,7 @@ func (s *Store) CreateRun(ctx context.Context, n run.NewRun) error {
 		}
 		last := s.locks[lockKey].LastRunID
 		s.locks[lockKey] = run.Lock{TenantID: r.TenantID, KeyHash: r.KeyHash, ActiveRunID: r.ID, PayloadHash: r.PayloadHash, LastRunID: last}
-		c := copyRun(&r)
-		s.runs[runKey] = &c
+		s.keep(nil, r)
 		s.audit[auditKey(n.Audit)] = n.Audit
 		return nil
 	})
@@ -356,72 +358,102 @@ func (s *Store) Run(ctx context.Context, tenantID, runID string) (r run.Run, err
 }
 
 // Claim implements run.Runs.
-func (s *Store) Claim(ctx context.Context, tenantID, runID, owner string, now, lease time.Time) (r run.Run, err error) {
-	err = s.do(ctx, "Claim", func() error {
-		have, ok := s.runs[[2]string{tenantID, runID}]
+func (s *Store) Claim(ctx context.Context, tenantID, runID, owner string, now, lease time.Time) (run.Run, error) {
+	return s.write(ctx, "Claim", tenantID, runID, func(r *run.Run) error {
 		switch {
-		case !ok:
-			return run.ErrNotFound
-		case have.Status.Terminal():
+		case r.Status.Terminal():
 			return run.ErrRunEnded
-		case have.Owner == owner:
-			r = copyRun(have)
-			return nil
-		case have.Owner != "" && have.LeaseUntil.After(now):
+		case r.Owner == owner:
+			return errUnchanged
+		case r.Owner != "" && r.LeaseUntil.After(now):
 			return run.ErrRunLeased
+		case r.NotBefore.After(now):
+			return &run.NotDueError{Run: copyRun(r)}
 		}
-		if have.StartedAt == nil {
-			at := now
-			have.StartedAt = &at
+		if r.StartedAt == nil {
+			r.StartedAt = &now
 		}
-		have.Status, have.Owner, have.LeaseUntil, have.Waiting, have.NotBefore = run.StatusRunning, owner, lease, nil, time.Time{}
-		have.Epoch++
-		have.Attempts++
-		have.UpdatedAt = now
-		r = copyRun(have)
+		if r.Owner != "" {
+			r.Crashes++
+		}
+		r.Status, r.Owner, r.LeaseUntil, r.Waiting, r.NotBefore, r.Rescues = run.StatusRunning, owner, lease, nil, time.Time{}, 0
+		r.Epoch++
+		r.Attempts++
+		r.UpdatedAt = now
+		return nil
+	})
+}
+
+// errUnchanged ends a write that was done before; the caller sees no error.
+var errUnchanged = errors.New("was done before")
+
+// write changes one run and tells the stream of it.
+func (s *Store) write(ctx context.Context, method, tenantID, runID string, change func(*run.Run) error) (r run.Run, err error) {
+	err = s.do(ctx, method, func() error {
+		have, ok := s.runs[[2]string{tenantID, runID}]
+		if !ok {
+			return run.ErrNotFound
+		}
+		after := copyRun(have)
+		err := change(&after)
+		switch {
+		case errors.Is(err, errUnchanged):
+			r = after
+			return nil
+		case err != nil:
+			return err
+		}
+		s.keep(have, after)
+		r = copyRun(&after)
 		return nil
 	})
 	return r, err
 }
 
-// fenced finds the run that a fence still holds.
-func (s *Store) fenced(f run.Fence) (*run.Run, error) {
-	have, ok := s.runs[[2]string{f.TenantID, f.RunID}]
-	switch {
-	case !ok:
-		return nil, run.ErrNotFound
-	case have.Status.Terminal():
-		return nil, run.ErrRunEnded
-	case have.Epoch != f.Epoch || have.Seq != f.Seq:
-		return nil, run.ErrFenced
+// keep stores a run and tells the stream of it.
+func (s *Store) keep(before *run.Run, after run.Run) {
+	stored := copyRun(&after)
+	s.runs[[2]string{after.TenantID, after.ID}] = &stored
+	change := Change{After: copyRun(&after)}
+	if before != nil {
+		old := copyRun(before)
+		change.Before = &old
 	}
-	return have, nil
+	s.changes = append(s.changes, change)
+}
+
+// Change is one change of a run, as the table's stream tells of it.
+type Change struct {
+	Before *run.Run // nil for a new run
+	After  run.Run
+}
+
+// Changes returns the changes of runs from the n-th on, in the order in which
+// they were made.
+func (s *Store) Changes(n int) []Change {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.changes[min(n, len(s.changes)):])
 }
 
 // fencedWrite changes the run of a worker that still holds it.
-func (s *Store) fencedWrite(ctx context.Context, method string, f run.Fence, change func(*run.Run) error) (r run.Run, err error) {
-	err = s.do(ctx, method, func() error {
-		have, err := s.fenced(f)
-		if err != nil {
-			return err
+func (s *Store) fencedWrite(ctx context.Context, method string, f run.Fence, change func(*run.Run) error) (run.Run, error) {
+	return s.write(ctx, method, f.TenantID, f.RunID, func(r *run.Run) error {
+		switch {
+		case r.Status.Terminal():
+			return run.ErrRunEnded
+		case r.Epoch != f.Epoch || r.Seq != f.Seq || r.Owner == "":
+			return run.ErrFenced
 		}
-		if have.Owner == "" {
-			return run.ErrFenced // it was given back
-		}
-		if err := change(have); err != nil {
-			return err
-		}
-		r = copyRun(have)
-		return nil
+		return change(r)
 	})
-	return r, err
 }
 
 // SavePlan implements run.Runs.
 func (s *Store) SavePlan(ctx context.Context, f run.Fence, items []run.Item, now time.Time) (run.Run, error) {
 	return s.fencedWrite(ctx, "SavePlan", f, func(r *run.Run) error {
 		if r.Planned && r.PlanEpoch == f.Epoch {
-			return nil // a repeat
+			return errUnchanged
 		}
 		s.plans[[2]string{f.TenantID, f.RunID}] = slices.Clone(items)
 		r.Planned, r.PlanEpoch, r.Counts.Total, r.UpdatedAt = true, f.Epoch, len(items), now
@@ -441,9 +473,12 @@ func (s *Store) Plan(ctx context.Context, r run.Run, from, n int) (items []run.I
 }
 
 // BeginSlice implements run.Runs.
-func (s *Store) BeginSlice(ctx context.Context, f run.Fence, keys []string, now, lease time.Time) (run.Run, error) {
+func (s *Store) BeginSlice(ctx context.Context, f run.Fence, items run.ItemSet, now, lease time.Time) (run.Run, error) {
+	if items == 0 {
+		return run.Run{}, errors.New("a slice of no items")
+	}
 	return s.fencedWrite(ctx, "BeginSlice", f, func(r *run.Run) error {
-		r.Intent, r.IntentEpoch, r.LeaseUntil, r.UpdatedAt = slices.Clone(keys), f.Epoch, lease, now
+		r.Intent, r.LeaseUntil, r.UpdatedAt = items, lease, now
 		return nil
 	})
 }
@@ -464,33 +499,42 @@ func (s *Store) CommitSlice(ctx context.Context, f run.Fence, c run.SliceCommit)
 	if again && last.fence == f && last.slice == slice {
 		return copyRun(&last.answer), s.do(ctx, "CommitSlice", func() error { return nil })
 	}
-	r, err := s.fencedWrite(ctx, "CommitSlice", f, func(r *run.Run) error {
-		r.Seq++
-		s.chunks[key] = append(s.chunks[key], run.Chunk{Seq: r.Seq, Epoch: f.Epoch, Outcomes: slices.Clone(c.Outcomes)})
-		for _, o := range c.Outcomes {
+	return s.fencedWrite(ctx, "CommitSlice", f, func(r *run.Run) error {
+		if c.From != r.Cursor {
+			return fmt.Errorf("a slice from %d where the cursor is %d", c.From, r.Cursor)
+		}
+		for i, o := range c.Outcomes {
+			if plan := s.plans[key]; r.Cursor+i >= len(plan) || plan[r.Cursor+i] != o.Item {
+				return fmt.Errorf("outcome %d is not of item %d of the plan", i, r.Cursor+i)
+			}
 			r.Counts = r.Counts.Add(o.Status)
 			r.Totals = run.AddTotals(r.Totals, o.Numbers)
 		}
+		r.Seq++
 		r.Cursor += len(c.Outcomes)
-		r.Intent, r.Attempts, r.UpdatedAt, r.LeaseUntil = nil, 0, c.At, c.LeaseUntil
+		r.Intent, r.Attempts, r.Crashes, r.UpdatedAt, r.LeaseUntil = c.Unsettled, 0, 0, c.At, c.LeaseUntil
 		if c.End != nil {
 			if err := s.end(r, *c.End); err != nil {
 				return err
 			}
 		}
+		s.chunks[key] = append(s.chunks[key], run.Chunk{Seq: f.Seq + 1, Epoch: f.Epoch, Outcomes: slices.Clone(c.Outcomes)})
 		s.committed[key] = commit{f, slice, copyRun(r)}
 		return nil
 	})
-	return r, err
 }
 
 // Release implements run.Runs.
-func (s *Store) Release(ctx context.Context, f run.Fence, notBefore time.Time, w *run.Waiting, progress bool, now time.Time) (run.Run, error) {
+func (s *Store) Release(ctx context.Context, f run.Fence, p run.Pause) (run.Run, error) {
 	return s.fencedWrite(ctx, "Release", f, func(r *run.Run) error {
-		r.Owner, r.LeaseUntil, r.NotBefore, r.Waiting, r.UpdatedAt = "", time.Time{}, notBefore, w, now
+		r.Owner, r.LeaseUntil, r.NotBefore, r.Waiting, r.Intent, r.UpdatedAt = "", time.Time{}, p.NotBefore, p.Waiting, p.Unsettled, p.At
 		r.DispatchSeq++
-		if progress {
-			r.Attempts = 0
+		if p.Progress {
+			r.Attempts, r.Crashes = 0, 0
+		}
+		if p.Fault != nil {
+			r.Crashes++
+			r.Fault = p.Fault
 		}
 		return nil
 	})
@@ -498,26 +542,43 @@ func (s *Store) Release(ctx context.Context, f run.Fence, notBefore time.Time, w
 
 // End implements run.Runs.
 func (s *Store) End(ctx context.Context, f run.Fence, e run.RunEnd) (run.Run, error) {
-	var r run.Run
-	err := s.do(ctx, "End", func() error {
-		have, err := s.fenced(f)
-		if errors.Is(err, run.ErrRunEnded) {
-			ended := s.runs[[2]string{f.TenantID, f.RunID}]
-			if ended.Epoch == f.Epoch && ended.Seq == f.Seq && ended.Status == e.Status && ended.FinishedAt.Equal(e.At) {
-				r = copyRun(ended)
-				return nil // a repeat
+	key := [2]string{f.TenantID, f.RunID}
+	return s.write(ctx, "End", f.TenantID, f.RunID, func(r *run.Run) error {
+		switch {
+		case r.Status.Terminal():
+			if s.ended[key] == fmt.Sprintf("%+v %+v", f, e.At) && r.Status == e.Status {
+				return errUnchanged // a repeat
 			}
+			return run.ErrRunEnded
+		case r.Epoch != f.Epoch || r.Seq != f.Seq:
+			return run.ErrFenced
+		case e.Unheld && r.Owner != "" && r.LeaseUntil.After(e.At):
+			return run.ErrFenced
 		}
-		if err != nil {
+		left := r.Counts.Total - r.Cursor
+		var chunk run.Chunk
+		if left > 0 {
+			if e.Rest == nil {
+				return errors.New("the rest of the items has no outcome")
+			}
+			chunk = run.Chunk{Seq: r.Seq + 1, Epoch: f.Epoch}
+			for i, item := range s.plans[key][r.Cursor:] {
+				chunk.Outcomes = append(chunk.Outcomes, e.Rest.Outcome(i, item, e.At))
+			}
+			r.Counts = e.Rest.Add(r.Counts, left)
+			r.Untouched = e.Rest.Untouched(left)
+			r.Seq++
+			r.Cursor += left
+		}
+		if err := s.end(r, e); err != nil {
 			return err
 		}
-		if err := s.end(have, e); err != nil {
-			return err
+		if left > 0 {
+			s.chunks[key] = append(s.chunks[key], chunk)
 		}
-		r = copyRun(have)
+		s.ended[key] = fmt.Sprintf("%+v %+v", f, e.At)
 		return nil
 	})
-	return r, err
 }
 
 // end makes a run terminal and frees its lock.
@@ -534,45 +595,102 @@ func (s *Store) end(r *run.Run, e run.RunEnd) error {
 	s.locks[lockKey] = l
 	at := e.At
 	r.Status, r.Failure, r.FinishedAt, r.UpdatedAt = e.Status, e.Failure, &at, e.At
-	r.Owner, r.LeaseUntil, r.Intent, r.Waiting, r.NotBefore = "", time.Time{}, nil, nil, time.Time{}
+	r.Owner, r.LeaseUntil, r.Intent, r.Waiting, r.NotBefore = "", time.Time{}, 0, nil, time.Time{}
 	s.audit[auditKey(e.Audit)] = e.Audit
+	s.unnotified[[2]string{r.TenantID, r.ID}] = true
 	return nil
 }
 
-// OpenRuns implements run.Runs. All open runs are in the first shard.
-func (s *Store) OpenRuns(ctx context.Context, shard int, p run.PageRequest) (run.Page[run.RunRef], error) {
+// RequestCancel implements run.Runs.
+func (s *Store) RequestCancel(ctx context.Context, tenantID, runID string, c run.CancelRequest) (run.Run, error) {
+	return s.write(ctx, "RequestCancel", tenantID, runID, func(r *run.Run) error {
+		switch {
+		case r.Status.Terminal():
+			return run.ErrRunEnded
+		case r.CancelAt != nil:
+			return errUnchanged
+		}
+		r.CancelAt, r.CanceledBy = &c.At, c.By
+		s.audit[auditKey(c.Audit)] = c.Audit
+		return nil
+	})
+}
+
+// refs pages through the runs of the first shard, where all runs are.
+func (s *Store) refs(ctx context.Context, method string, shard int, p run.PageRequest, keep func([2]string, *run.Run) bool) (run.Page[run.RunRef], error) {
 	values := func(yield func(run.RunRef) bool) {
 		for key, r := range s.runs {
-			if shard == 0 && !r.Status.Terminal() && !yield(run.RunRef{TenantID: key[0], RunID: key[1]}) {
+			if shard == 0 && keep(key, r) && !yield(run.RunRef{TenantID: key[0], RunID: key[1]}) {
 				return
 			}
 		}
 	}
-	return list(ctx, s, "OpenRuns", shard, p, values, func(run.RunRef) bool { return true }, func(r run.RunRef) string { return r.RunID + r.TenantID }, false)
+	return list(ctx, s, method, shard, p, values, func(run.RunRef) bool { return true }, func(r run.RunRef) string { return r.RunID + r.TenantID }, false)
+}
+
+// OpenRuns implements run.Runs.
+func (s *Store) OpenRuns(ctx context.Context, shard int, p run.PageRequest) (run.Page[run.RunRef], error) {
+	return s.refs(ctx, "OpenRuns", shard, p, func(_ [2]string, r *run.Run) bool { return !r.Status.Terminal() })
+}
+
+// Unnotified implements run.Runs.
+func (s *Store) Unnotified(ctx context.Context, shard int, p run.PageRequest) (run.Page[run.RunRef], error) {
+	return s.refs(ctx, "Unnotified", shard, p, func(key [2]string, _ *run.Run) bool { return s.unnotified[key] })
+}
+
+// Notified implements run.Runs.
+func (s *Store) Notified(ctx context.Context, tenantID, runID string) error {
+	return s.do(ctx, "Notified", func() error {
+		key := [2]string{tenantID, runID}
+		r, ok := s.runs[key]
+		switch {
+		case !ok:
+			return run.ErrNotFound
+		case !r.Status.Terminal():
+			return run.ErrConflict
+		}
+		if s.unnotified[key] {
+			delete(s.unnotified, key)
+			s.keep(r, *r)
+		}
+		return nil
+	})
 }
 
 // Rescue implements run.Runs.
-func (s *Store) Rescue(ctx context.Context, f run.Fence, dispatchSeq int, notBefore, now time.Time) (r run.Run, err error) {
-	err = s.do(ctx, "Rescue", func() error {
-		have, err := s.fenced(f)
-		if err != nil {
-			again := s.runs[[2]string{f.TenantID, f.RunID}]
-			if errors.Is(err, run.ErrFenced) && again.Epoch == f.Epoch+1 && again.Seq == f.Seq && again.DispatchSeq == dispatchSeq+1 && again.Owner == "" && again.UpdatedAt.Equal(now) {
-				r = copyRun(again)
-				return nil // a repeat
-			}
-			return err
-		}
-		if have.DispatchSeq != dispatchSeq || have.Owner != "" && have.LeaseUntil.After(now) {
+func (s *Store) Rescue(ctx context.Context, seen run.Run, now time.Time) (run.Run, error) {
+	return s.write(ctx, "Rescue", seen.TenantID, seen.ID, func(r *run.Run) error {
+		switch {
+		case r.Status.Terminal():
+			return run.ErrRunEnded
+		case r.Epoch == seen.Epoch+1 && r.Seq == seen.Seq && r.DispatchSeq == seen.DispatchSeq+1 && r.Owner == "" && r.UpdatedAt.Equal(now):
+			return errUnchanged
+		case r.Epoch != seen.Epoch || r.Seq != seen.Seq || r.DispatchSeq != seen.DispatchSeq || r.Owner != seen.Owner:
+			return run.ErrFenced
+		case r.Owner != "" && r.LeaseUntil.After(now):
 			return run.ErrFenced
 		}
-		have.Owner, have.LeaseUntil, have.NotBefore, have.UpdatedAt = "", time.Time{}, notBefore, now
-		have.Epoch++
-		have.DispatchSeq++
-		r = copyRun(have)
+		if r.Owner != "" {
+			r.Crashes++
+		}
+		r.Owner, r.LeaseUntil, r.NotBefore, r.Waiting, r.UpdatedAt = "", time.Time{}, time.Time{}, nil, now
+		r.Epoch++
+		r.DispatchSeq++
+		r.Rescues++
 		return nil
 	})
-	return r, err
+}
+
+// NoteFault implements run.Runs.
+func (s *Store) NoteFault(ctx context.Context, tenantID, runID string, f run.Failure) error {
+	_, err := s.write(ctx, "NoteFault", tenantID, runID, func(r *run.Run) error {
+		if r.Status.Terminal() {
+			return run.ErrRunEnded
+		}
+		r.Fault = &f
+		return nil
+	})
+	return err
 }
 
 // ListRuns implements run.Runs.

@@ -159,7 +159,7 @@ func outcomes(plan []run.Item, at time.Time) []run.Outcome {
 
 func (w *world) commit(r run.Run, os []run.Outcome, end *run.RunEnd) (run.Run, error) {
 	at := w.tick()
-	return w.s.CommitSlice(w.ctx(), r.Fence(), run.SliceCommit{Outcomes: os, At: at, LeaseUntil: at.Add(time.Minute), End: end})
+	return w.s.CommitSlice(w.ctx(), r.Fence(), run.SliceCommit{From: r.Cursor, Outcomes: os, At: at, LeaseUntil: at.Add(time.Minute), End: end})
 }
 
 func (w *world) end(r run.Run, status run.Status) run.RunEnd {
@@ -167,6 +167,9 @@ func (w *world) end(r run.Run, status run.Status) run.RunEnd {
 	e := run.RunEnd{Status: status, At: at, Audit: run.AuditEvent{
 		TenantID: w.tenant, At: at, Event: run.AuditRunEnded, ActorID: w.owner, RunID: r.ID, Operation: r.Operation, Target: r.Target, Status: status,
 	}}
+	if r.Planned && r.Cursor < r.Counts.Total && status != run.StatusSucceeded && status != run.StatusPartial {
+		e.Rest = &run.Rest{Code: run.CodeNotAttempted}
+	}
 	if status == run.StatusFailed {
 		e.Failure = &run.Failure{Code: "dispatch_failed", Params: map[string]string{"a": "b"}}
 	}
@@ -207,6 +210,9 @@ func (w *world) check(runID, key string) run.Run {
 	same(w.t, "counts are the sums of the outcomes", r.Counts, counts)
 	same(w.t, "totals are the sums of the outcomes", r.Totals, totals)
 	same(w.t, "the cursor is the number of outcomes", r.Cursor, len(all))
+	if r.Status.Terminal() && r.Planned {
+		same(w.t, "every item of an ended run has an outcome", len(all), r.Counts.Total)
+	}
 	holder := w.lock(key).ActiveRunID
 	if held := holder == runID; held == r.Status.Terminal() {
 		w.t.Errorf("run is %s and its lock is held by %q", r.Status, holder)

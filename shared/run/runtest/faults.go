@@ -118,7 +118,7 @@ var faultCases = []struct {
 	{"BeginSlice", func(w *world) func() {
 		r, _ := w.claimed(3)
 		return func() {
-			got, err := w.s.BeginSlice(w.ctx(), r.Fence(), []string{"a"}, w.tick(), w.now.Add(time.Minute))
+			got, err := w.s.BeginSlice(w.ctx(), r.Fence(), run.FirstItems(1), w.tick(), w.now.Add(time.Minute))
 			w.must(err)
 			same(w.t, "run", w.stored(r.ID), got)
 		}
@@ -145,7 +145,7 @@ var faultCases = []struct {
 	{"Release", func(w *world) func() {
 		r, _ := w.claimed(5)
 		return func() {
-			got, err := w.s.Release(w.ctx(), r.Fence(), w.now.Add(time.Minute), &run.Waiting{Code: "c"}, false, w.tick())
+			got, err := w.s.Release(w.ctx(), r.Fence(), run.Pause{NotBefore: w.now.Add(time.Minute), Waiting: &run.Waiting{Code: "c"}, At: w.tick()})
 			w.must(err)
 			same(w.t, "dispatch sequence", got.DispatchSeq, 1)
 			same(w.t, "run", w.stored(r.ID), got)
@@ -154,7 +154,7 @@ var faultCases = []struct {
 	{"Rescue", func(w *world) func() {
 		r, _ := w.claimed(5)
 		return func() {
-			got, err := w.s.Rescue(w.ctx(), r.Fence(), r.DispatchSeq, w.now.Add(2*time.Hour), w.now.Add(time.Hour))
+			got, err := w.s.Rescue(w.ctx(), r, w.now.Add(time.Hour))
 			w.must(err)
 			same(w.t, "epoch", got.Epoch, r.Epoch+1)
 			same(w.t, "run", w.stored(r.ID), got)
@@ -166,6 +166,52 @@ var faultCases = []struct {
 			got, err := w.s.End(w.ctx(), r.Fence(), w.end(r, run.StatusFailed))
 			w.must(err)
 			same(w.t, "run", w.check(r.ID, "k"), got)
+		}
+	}},
+	{"Claim of an expired lease", func(w *world) func() {
+		r := w.claim(w.create("k").ID, "worker-1")
+		return func() {
+			w.now = r.LeaseUntil
+			got := w.claim(r.ID, "worker-2")
+			same(w.t, "epoch", got.Epoch, 2)
+			same(w.t, "crashes", got.Crashes, 1)
+			same(w.t, "run", w.stored(r.ID), got)
+		}
+	}},
+	{"End with a rest", func(w *world) func() {
+		r, plan := w.claimed(40)
+		r, err := w.commit(r, outcomes(plan[:5], w.now), nil)
+		w.must(err)
+		return func() {
+			got, err := w.s.End(w.ctx(), r.Fence(), r.Stop(run.Failure{Code: "deadline_exceeded"}, w.tick()))
+			w.must(err)
+			same(w.t, "run", w.check(r.ID, "k"), got)
+			same(w.t, "counts", got.Counts, run.Counts{Total: 40, Succeeded: 3, Failed: 1, Skipped: 36})
+		}
+	}},
+	{"RequestCancel", func(w *world) func() {
+		r, _ := w.claimed(5)
+		return func() {
+			got, err := w.s.RequestCancel(w.ctx(), w.tenant, r.ID, w.cancel(r))
+			w.must(err)
+			same(w.t, "run", w.stored(r.ID), got)
+			if got.CancelAt == nil {
+				w.t.Error("not asked")
+			}
+		}
+	}},
+	{"Notified", func(w *world) func() {
+		r, _ := w.claimed(5)
+		_, err := w.s.End(w.ctx(), r.Fence(), w.end(r, run.StatusFailed))
+		w.must(err)
+		return func() { w.must(w.s.Notified(w.ctx(), w.tenant, r.ID)) }
+	}},
+	{"NoteFault", func(w *world) func() {
+		r, _ := w.claimed(5)
+		return func() {
+			f := run.Failure{Code: "internal", Params: map[string]string{"a": "b"}}
+			w.must(w.s.NoteFault(w.ctx(), w.tenant, r.ID, f))
+			same(w.t, "fault", w.stored(r.ID).Fault, &f)
 		}
 	}},
 	{"PutPolicy", func(w *world) func() {

@@ -1,6 +1,7 @@
 package runtest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -21,6 +22,7 @@ func Runs(t *testing.T, open Open) {
 	t.Run("end", func(t *testing.T) { ends(t, open) })
 	t.Run("list", func(t *testing.T) { runLists(t, open) })
 	t.Run("sweep", func(t *testing.T) { sweeps(t, open) })
+	t.Run("cancel", func(t *testing.T) { cancels(t, open) })
 }
 
 func starts(t *testing.T, open Open) {
@@ -214,7 +216,7 @@ func claims(t *testing.T, open Open) {
 		w.wantErr(err, run.ErrRunLeased)
 		second, err := w.s.Claim(w.ctx(), w.tenant, first.ID, "worker-2", first.LeaseUntil, first.LeaseUntil.Add(time.Minute))
 		w.must(err)
-		if second.Epoch != 2 || second.Attempts != 2 || !second.StartedAt.Equal(*first.StartedAt) {
+		if second.Epoch != 2 || second.Attempts != 2 || second.Crashes != 1 || !second.StartedAt.Equal(*first.StartedAt) {
 			t.Errorf("second claim is %+v", second)
 		}
 	})
@@ -248,21 +250,56 @@ func claims(t *testing.T, open Open) {
 			t.Errorf("%d claims won, epoch is %d", won, got.Epoch)
 		}
 	})
+	t.Run("nobody works on a run before its time", func(t *testing.T) {
+		w := newWorld(t, open)
+		r := w.claim(w.create("k").ID, "worker-1")
+		until := w.now.Add(time.Hour)
+		r, err := w.s.Release(w.ctx(), r.Fence(), run.Pause{NotBefore: until, Waiting: &run.Waiting{Code: "graph_throttled", Until: until}, Unsettled: 5, At: w.tick()})
+		w.must(err)
+		same(t, "unsettled", r.Intent, 5)
+		_, err = w.s.Claim(w.ctx(), w.tenant, r.ID, "worker-2", until.Add(-1), until.Add(time.Minute))
+		var early *run.NotDueError
+		if !errors.As(err, &early) {
+			t.Fatalf("error is %v", err)
+		}
+		same(t, "run in the error", early.Run, r)
+		next, err := w.s.Claim(w.ctx(), w.tenant, r.ID, "worker-2", until, until.Add(time.Minute))
+		w.must(err)
+		if next.Epoch != 2 || !next.NotBefore.IsZero() || next.Crashes != 0 || next.Intent != 5 {
+			t.Errorf("in time: %+v", next)
+		}
+	})
+	t.Run("faults and lost workers are counted until there is progress", func(t *testing.T) {
+		w := newWorld(t, open)
+		r, plan := w.claimed(3)
+		fault := &run.Failure{Code: "internal"}
+		r, err := w.s.Release(w.ctx(), r.Fence(), run.Pause{Fault: fault, At: w.tick()})
+		w.must(err)
+		same(t, "fault", r.Fault, fault)
+		r = w.claim(r.ID, "worker-2")
+		w.now = r.LeaseUntil
+		r = w.claim(r.ID, "worker-3")
+		same(t, "crashes", r.Crashes, 2)
+		r, err = w.commit(r, outcomes(plan[:1], w.now), nil)
+		w.must(err)
+		same(t, "crashes after progress", r.Crashes, 0)
+	})
 	t.Run("a run given back can be claimed at once", func(t *testing.T) {
 		w := newWorld(t, open)
 		r := w.claim(w.create("k").ID, "worker-1")
 		waiting := &run.Waiting{Code: "graph_throttled", Until: w.now.Add(time.Minute)}
 		now := w.tick()
-		got, err := w.s.Release(w.ctx(), r.Fence(), waiting.Until, waiting, false, now)
+		got, err := w.s.Release(w.ctx(), r.Fence(), run.Pause{NotBefore: waiting.Until, Waiting: waiting, At: now})
 		w.must(err)
 		want := r
 		want.Owner, want.LeaseUntil, want.DispatchSeq, want.NotBefore, want.Waiting, want.UpdatedAt = "", time.Time{}, 1, waiting.Until, waiting, now
 		same(t, "released run", got, want)
+		w.now = waiting.Until
 		next := w.claim(r.ID, "worker-2")
 		if next.Waiting != nil || next.Epoch != 2 || next.Attempts != 2 || next.DispatchSeq != 1 {
 			t.Errorf("next claim is %+v", next)
 		}
-		next, err = w.s.Release(w.ctx(), next.Fence(), time.Time{}, nil, true, w.tick())
+		next, err = w.s.Release(w.ctx(), next.Fence(), run.Pause{Progress: true, At: w.tick()})
 		w.must(err)
 		if next.Attempts != 0 || next.DispatchSeq != 2 || !next.NotBefore.IsZero() {
 			t.Errorf("after progress the run is %+v", next)
@@ -275,7 +312,7 @@ func claims(t *testing.T, open Open) {
 		w.now = r.LeaseUntil
 		w.claim(r.ID, "worker-2")
 		before := w.stored(r.ID)
-		_, err := w.s.Release(w.ctx(), r.Fence(), time.Time{}, nil, true, w.tick())
+		_, err := w.s.Release(w.ctx(), r.Fence(), run.Pause{Progress: true, At: w.tick()})
 		w.wantErr(err, run.ErrFenced)
 		same(t, "stored run", w.stored(r.ID), before)
 	})
@@ -338,14 +375,14 @@ func slicesOfRun(t *testing.T, open Open) {
 		r, _ := w.claimed(3)
 		now := w.tick()
 		lease := now.Add(time.Hour)
-		got, err := w.s.BeginSlice(w.ctx(), r.Fence(), []string{"a", "b"}, now, lease)
+		got, err := w.s.BeginSlice(w.ctx(), r.Fence(), run.FirstItems(2), now, lease)
 		w.must(err)
 		want := r
-		want.Intent, want.IntentEpoch, want.LeaseUntil, want.UpdatedAt = []string{"a", "b"}, r.Epoch, lease, now
+		want.Intent, want.LeaseUntil, want.UpdatedAt = run.FirstItems(2), lease, now
 		same(t, "run", got, want)
 		next, err := w.s.Claim(w.ctx(), w.tenant, r.ID, "worker-2", lease, lease.Add(time.Minute))
 		w.must(err)
-		if !slices.Equal(next.Intent, want.Intent) || next.IntentEpoch != 1 || next.Epoch != 2 {
+		if next.Intent != want.Intent || next.Epoch != 2 {
 			t.Errorf("the next worker does not see the intent: %+v", next)
 		}
 	})
@@ -354,14 +391,14 @@ func slicesOfRun(t *testing.T, open Open) {
 		r, plan := w.claimed(60)
 		for from := 0; from < 50; from += 25 {
 			var err error
-			r, err = w.s.BeginSlice(w.ctx(), r.Fence(), []string{plan[from].Key}, w.tick(), w.now.Add(time.Minute))
+			r, err = w.s.BeginSlice(w.ctx(), r.Fence(), run.FirstItems(25), w.tick(), w.now.Add(time.Minute))
 			w.must(err)
 			r, err = w.commit(r, outcomes(plan[from:from+25], w.now), nil)
 			w.must(err)
 			same(t, "stored run", w.stored(r.ID), r)
 			w.check(r.ID, "k")
 		}
-		if r.Seq != 2 || r.Cursor != 50 || len(r.Intent) != 0 || r.Attempts != 0 || r.Counts != (run.Counts{Total: 60, Succeeded: 30, Failed: 10, Skipped: 10}) {
+		if r.Seq != 2 || r.Cursor != 50 || r.Intent != 0 || r.Attempts != 0 || r.Counts != (run.Counts{Total: 60, Succeeded: 30, Failed: 10, Skipped: 10}) {
 			t.Errorf("run is %+v", r)
 		}
 		if r.Totals["created"] != 50 || r.Totals["bytes"] != 600 {
@@ -411,7 +448,7 @@ func slicesOfRun(t *testing.T, open Open) {
 		old, plan := w.claimed(10)
 		w.now = old.LeaseUntil
 		now := w.claim(old.ID, "worker-2")
-		_, err := w.s.BeginSlice(w.ctx(), old.Fence(), []string{"x"}, w.tick(), w.now.Add(time.Minute))
+		_, err := w.s.BeginSlice(w.ctx(), old.Fence(), run.FirstItems(1), w.tick(), w.now.Add(time.Minute))
 		w.wantErr(err, run.ErrFenced)
 		_, err = w.commit(old, outcomes(plan, w.now), nil)
 		w.wantErr(err, run.ErrFenced)
@@ -429,13 +466,13 @@ func slicesOfRun(t *testing.T, open Open) {
 		before, plan := w.claimed(10)
 		after, err := w.commit(before, outcomes(plan[:5], w.now), nil)
 		w.must(err)
-		_, err = w.s.BeginSlice(w.ctx(), before.Fence(), []string{"x"}, w.tick(), w.now.Add(time.Minute))
+		_, err = w.s.BeginSlice(w.ctx(), before.Fence(), run.FirstItems(1), w.tick(), w.now.Add(time.Minute))
 		w.wantErr(err, run.ErrFenced)
 		_, err = w.commit(before, outcomes(plan[5:], w.now), nil)
 		w.wantErr(err, run.ErrFenced)
 		_, err = w.s.End(w.ctx(), before.Fence(), w.end(before, run.StatusFailed))
 		w.wantErr(err, run.ErrFenced)
-		_, err = w.s.Release(w.ctx(), before.Fence(), time.Time{}, nil, true, w.tick())
+		_, err = w.s.Release(w.ctx(), before.Fence(), run.Pause{Progress: true, At: w.tick()})
 		w.wantErr(err, run.ErrFenced)
 		same(t, "stored run", w.check(before.ID, "k"), after)
 	})
@@ -461,13 +498,13 @@ func slicesOfRun(t *testing.T, open Open) {
 	t.Run("who gave the run back writes no more", func(t *testing.T) {
 		w := newWorld(t, open)
 		r, plan := w.claimed(10)
-		r, err := w.s.Release(w.ctx(), r.Fence(), time.Time{}, nil, false, w.tick())
+		r, err := w.s.Release(w.ctx(), r.Fence(), run.Pause{At: w.tick()})
 		w.must(err)
 		_, err = w.commit(r, outcomes(plan, w.now), nil)
 		w.wantErr(err, run.ErrFenced)
-		_, err = w.s.BeginSlice(w.ctx(), r.Fence(), []string{"x"}, w.tick(), w.now.Add(time.Minute))
+		_, err = w.s.BeginSlice(w.ctx(), r.Fence(), run.FirstItems(1), w.tick(), w.now.Add(time.Minute))
 		w.wantErr(err, run.ErrFenced)
-		_, err = w.s.Release(w.ctx(), r.Fence(), time.Time{}, nil, false, w.tick())
+		_, err = w.s.Release(w.ctx(), r.Fence(), run.Pause{At: w.tick()})
 		w.wantErr(err, run.ErrFenced)
 	})
 	t.Run("a slice too large for the store is said so", func(t *testing.T) {
@@ -520,11 +557,11 @@ func ends(t *testing.T, open Open) {
 		w.wantErr(err, run.ErrRunEnded)
 		_, err = w.s.Claim(w.ctx(), w.tenant, r.ID, "worker-2", w.now.Add(time.Hour), w.now.Add(2*time.Hour))
 		w.wantErr(err, run.ErrRunEnded)
-		_, err = w.s.BeginSlice(w.ctx(), r.Fence(), []string{"x"}, w.tick(), w.now.Add(time.Minute))
+		_, err = w.s.BeginSlice(w.ctx(), r.Fence(), run.FirstItems(1), w.tick(), w.now.Add(time.Minute))
 		w.wantErr(err, run.ErrRunEnded)
 		_, err = w.commit(r, outcomes(plan[5:], w.now), nil)
 		w.wantErr(err, run.ErrRunEnded)
-		_, err = w.s.Release(w.ctx(), r.Fence(), time.Time{}, nil, true, w.tick())
+		_, err = w.s.Release(w.ctx(), r.Fence(), run.Pause{Progress: true, At: w.tick()})
 		w.wantErr(err, run.ErrRunEnded)
 		_, err = w.s.SavePlan(w.ctx(), r.Fence(), plan, w.tick())
 		w.wantErr(err, run.ErrRunEnded)
@@ -676,18 +713,6 @@ func runLists(t *testing.T, open Open) {
 }
 
 func sweeps(t *testing.T, open Open) {
-	refs := func(w *world) map[run.RunRef]bool {
-		found := map[run.RunRef]bool{}
-		for shard := range run.OpenShards {
-			for _, r := range collect(w, func(p run.PageRequest) (run.Page[run.RunRef], error) { return w.s.OpenRuns(w.ctx(), shard, p) }, 3) {
-				if found[r] {
-					t.Errorf("%s is listed twice", r.RunID)
-				}
-				found[r] = true
-			}
-		}
-		return found
-	}
 	t.Run("open runs are found until they end", func(t *testing.T) {
 		w := newWorld(t, open)
 		var made []run.Run
@@ -695,13 +720,13 @@ func sweeps(t *testing.T, open Open) {
 			made = append(made, w.create(fmt.Sprint("k", i)))
 		}
 		eventually(t, "all are open", func() bool {
-			found := refs(w)
+			found := listed(w, w.s.OpenRuns)
 			return !slices.ContainsFunc(made, func(r run.Run) bool { return !found[run.RunRef{TenantID: r.TenantID, RunID: r.ID}] })
 		})
 		ended := w.claim(made[3].ID, "worker")
 		_, err := w.s.End(w.ctx(), ended.Fence(), w.end(ended, run.StatusFailed))
 		w.must(err)
-		eventually(t, "the ended one is gone", func() bool { return !refs(w)[run.RunRef{TenantID: w.tenant, RunID: ended.ID}] })
+		eventually(t, "the ended one is gone", func() bool { return !listed(w, w.s.OpenRuns)[run.RunRef{TenantID: w.tenant, RunID: ended.ID}] })
 		page, err := w.s.OpenRuns(w.ctx(), run.OpenShards, run.PageRequest{Limit: 10})
 		if err != nil || len(page.Items) != 0 {
 			t.Errorf("a shard that is none holds %d, %v", len(page.Items), err)
@@ -711,14 +736,13 @@ func sweeps(t *testing.T, open Open) {
 		w := newWorld(t, open)
 		r, plan := w.claimed(3)
 		now := r.LeaseUntil.Add(30 * time.Second)
-		again := now.Add(time.Minute)
-		got, err := w.s.Rescue(w.ctx(), r.Fence(), r.DispatchSeq, again, now)
+		got, err := w.s.Rescue(w.ctx(), r, now)
 		w.must(err)
 		want := r
-		want.Owner, want.LeaseUntil, want.NotBefore, want.UpdatedAt = "", time.Time{}, again, now
-		want.Epoch, want.DispatchSeq = r.Epoch+1, r.DispatchSeq+1
+		want.Owner, want.LeaseUntil, want.UpdatedAt = "", time.Time{}, now
+		want.Epoch, want.DispatchSeq, want.Rescues, want.Crashes = r.Epoch+1, r.DispatchSeq+1, 1, 1
 		same(t, "run", got, want)
-		repeat, err := w.s.Rescue(w.ctx(), r.Fence(), r.DispatchSeq, again, now)
+		repeat, err := w.s.Rescue(w.ctx(), r, now)
 		w.must(err)
 		same(t, "repeat", repeat, want)
 		_, err = w.commit(r, outcomes(plan, w.now), nil)
@@ -726,34 +750,216 @@ func sweeps(t *testing.T, open Open) {
 		w.check(r.ID, "k")
 		next, err := w.s.Claim(w.ctx(), w.tenant, r.ID, "worker-2", now, now.Add(time.Minute))
 		w.must(err)
-		if next.Epoch != r.Epoch+2 || next.Status != run.StatusRunning {
+		if next.Epoch != r.Epoch+2 || next.Status != run.StatusRunning || next.Rescues != 0 || next.Crashes != 1 {
 			t.Errorf("after the rescue: %+v", next)
 		}
 	})
 	t.Run("a queued run is rescued without being claimed", func(t *testing.T) {
 		w := newWorld(t, open)
 		r := w.create("k")
-		got, err := w.s.Rescue(w.ctx(), r.Fence(), r.DispatchSeq, time.Time{}, w.tick())
+		got, err := w.s.Rescue(w.ctx(), r, w.tick())
 		w.must(err)
-		if got.Status != run.StatusQueued || got.Epoch != 1 || got.Attempts != 0 {
+		if got.Status != run.StatusQueued || got.Epoch != 1 || got.Attempts != 0 || got.Crashes != 0 || got.Rescues != 1 {
 			t.Errorf("run is %+v", got)
+		}
+	})
+	t.Run("a rescue ends the wait", func(t *testing.T) {
+		w := newWorld(t, open)
+		r := w.claim(w.create("k").ID, "worker-1")
+		until := w.now.Add(time.Minute)
+		r, err := w.s.Release(w.ctx(), r.Fence(), run.Pause{NotBefore: until, Waiting: &run.Waiting{Code: "c", Until: until}, At: w.tick()})
+		w.must(err)
+		r, err = w.s.Rescue(w.ctx(), r, until)
+		w.must(err)
+		if !r.NotBefore.IsZero() || r.Waiting != nil || r.Crashes != 0 {
+			t.Errorf("run is %+v", r)
 		}
 	})
 	t.Run("who is alive, moved on or ended is not rescued", func(t *testing.T) {
 		w := newWorld(t, open)
 		r, plan := w.claimed(3)
-		_, err := w.s.Rescue(w.ctx(), r.Fence(), r.DispatchSeq, time.Time{}, r.LeaseUntil.Add(-time.Second))
+		_, err := w.s.Rescue(w.ctx(), r, r.LeaseUntil.Add(-time.Second))
 		w.wantErr(err, run.ErrFenced)
-		_, err = w.s.Rescue(w.ctx(), r.Fence(), r.DispatchSeq+1, time.Time{}, r.LeaseUntil)
+		other := r
+		other.DispatchSeq++
+		_, err = w.s.Rescue(w.ctx(), other, r.LeaseUntil)
 		w.wantErr(err, run.ErrFenced)
 		moved, err := w.commit(r, outcomes(plan[:1], w.now), nil)
 		w.must(err)
-		_, err = w.s.Rescue(w.ctx(), r.Fence(), r.DispatchSeq, time.Time{}, r.LeaseUntil.Add(time.Hour))
+		_, err = w.s.Rescue(w.ctx(), r, r.LeaseUntil.Add(time.Hour))
 		w.wantErr(err, run.ErrFenced)
-		ended, err := w.s.End(w.ctx(), moved.Fence(), w.end(moved, run.StatusFailed))
+		released, err := w.s.Release(w.ctx(), moved.Fence(), run.Pause{Progress: true, At: w.tick()})
 		w.must(err)
-		_, err = w.s.Rescue(w.ctx(), ended.Fence(), ended.DispatchSeq, time.Time{}, w.now.Add(time.Hour))
+		_, err = w.s.Rescue(w.ctx(), moved, moved.LeaseUntil.Add(time.Hour))
+		w.wantErr(err, run.ErrFenced)
+		ended, err := w.s.End(w.ctx(), released.Fence(), w.end(released, run.StatusFailed))
+		w.must(err)
+		_, err = w.s.Rescue(w.ctx(), ended, w.now.Add(time.Hour))
 		w.wantErr(err, run.ErrRunEnded)
 		same(t, "ended run", w.stored(r.ID), ended)
 	})
+	t.Run("a renewed lease keeps off who does not hold the run", func(t *testing.T) {
+		w := newWorld(t, open)
+		seen, _ := w.claimed(3)
+		now := seen.LeaseUntil.Add(time.Minute)
+		alive, err := w.s.BeginSlice(w.ctx(), seen.Fence(), run.FirstItems(3), now, now.Add(time.Minute))
+		w.must(err) // late, and before anybody took over
+		_, err = w.s.Rescue(w.ctx(), seen, now)
+		w.wantErr(err, run.ErrFenced)
+		e := seen.Stop(run.Failure{Code: "stuck"}, now)
+		e.Unheld = true
+		_, err = w.s.End(w.ctx(), seen.Fence(), e)
+		w.wantErr(err, run.ErrFenced)
+		same(t, "stored run", w.stored(seen.ID), alive)
+		e = alive.Stop(run.Failure{Code: "stuck"}, alive.LeaseUntil)
+		e.Unheld = true
+		_, err = w.s.End(w.ctx(), alive.Fence(), e)
+		w.must(err)
+		w.check(seen.ID, "k")
+	})
+	t.Run("an ended run waits for its notification to be confirmed", func(t *testing.T) {
+		w := newWorld(t, open)
+		waits := func(r run.Run) bool {
+			return listed(w, w.s.Unnotified)[run.RunRef{TenantID: r.TenantID, RunID: r.ID}]
+		}
+		r := w.claim(w.create("k").ID, "worker")
+		w.wantErr(w.s.Notified(w.ctx(), w.tenant, r.ID), run.ErrConflict)
+		w.wantErr(w.s.Notified(w.ctx(), w.tenant, w.ids.New(run.PrefixRun, w.now)), run.ErrNotFound)
+		ended, err := w.s.End(w.ctx(), r.Fence(), w.end(r, run.StatusFailed))
+		w.must(err)
+		eventually(t, "it waits", func() bool { return waits(r) })
+		w.must(w.s.Notified(w.ctx(), w.tenant, r.ID))
+		w.must(w.s.Notified(w.ctx(), w.tenant, r.ID))
+		eventually(t, "it is confirmed", func() bool { return !waits(r) })
+		same(t, "stored run", w.stored(r.ID), ended)
+	})
+	t.Run("a fault is remembered while the run is open", func(t *testing.T) {
+		w := newWorld(t, open)
+		r := w.create("k")
+		f := run.Failure{Code: "internal", Params: map[string]string{"a": "b"}}
+		w.must(w.s.NoteFault(w.ctx(), w.tenant, r.ID, f))
+		r.Fault = &f
+		same(t, "run", w.stored(r.ID), r)
+		_, err := w.s.End(w.ctx(), r.Fence(), w.end(r, run.StatusFailed))
+		w.must(err)
+		w.wantErr(w.s.NoteFault(w.ctx(), w.tenant, r.ID, f), run.ErrRunEnded)
+		w.wantErr(w.s.NoteFault(w.ctx(), w.tenant, w.ids.New(run.PrefixRun, w.now), f), run.ErrNotFound)
+	})
+}
+
+// listed reads all shards of an index of runs.
+func listed(w *world, list func(context.Context, int, run.PageRequest) (run.Page[run.RunRef], error)) map[run.RunRef]bool {
+	w.t.Helper()
+	found := map[run.RunRef]bool{}
+	for shard := range run.OpenShards {
+		for _, r := range collect(w, func(p run.PageRequest) (run.Page[run.RunRef], error) { return list(w.ctx(), shard, p) }, 3) {
+			if found[r] {
+				w.t.Errorf("%s is listed twice", r.RunID)
+			}
+			found[r] = true
+		}
+	}
+	return found
+}
+
+func cancels(t *testing.T, open Open) {
+	t.Run("a run is asked to stop once, and its worker sees it", func(t *testing.T) {
+		w := newWorld(t, open)
+		r, _ := w.claimed(3)
+		c := w.cancel(r)
+		got, err := w.s.RequestCancel(w.ctx(), w.tenant, r.ID, c)
+		w.must(err)
+		want := r
+		want.CancelAt, want.CanceledBy = &c.At, c.By
+		same(t, "run", got, want)
+		later := w.cancel(r)
+		later.By.UserID = "somebody else"
+		again, err := w.s.RequestCancel(w.ctx(), w.tenant, r.ID, later)
+		w.must(err)
+		same(t, "the first request stands", again, want)
+		begun, err := w.s.BeginSlice(w.ctx(), r.Fence(), run.FirstItems(3), w.tick(), w.now.Add(time.Minute))
+		w.must(err)
+		if begun.CancelAt == nil || begun.CanceledBy != c.By {
+			t.Errorf("the worker sees %+v", begun)
+		}
+		_, err = w.s.End(w.ctx(), begun.Fence(), begun.Stop(begun.Cancellation(), w.tick()))
+		w.must(err)
+		ended := w.check(r.ID, "k")
+		if ended.Status != run.StatusCanceled || ended.Counts.Skipped != 3 || ended.Failure.Code != run.CodeCanceled {
+			t.Errorf("ended as %+v", ended)
+		}
+		_, err = w.s.RequestCancel(w.ctx(), w.tenant, r.ID, w.cancel(r))
+		w.wantErr(err, run.ErrRunEnded)
+		events := collect(w, func(p run.PageRequest) (run.Page[run.AuditEvent], error) {
+			return w.s.AuditEvents(w.ctx(), run.AuditQuery{TenantID: w.tenant, RunID: r.ID, Now: w.now}, p)
+		}, 10)
+		if len(events) != 3 || events[0].ActorID != c.By.UserID || events[1].Event != run.AuditRunCancel {
+			t.Errorf("audit trail is %+v", events)
+		}
+	})
+	t.Run("a run of nobody is not found", func(t *testing.T) {
+		w := newWorld(t, open)
+		r := w.create("k")
+		for _, tenant := range []string{w.tenant + "1", "", w.tenant + "#R#" + r.ID} {
+			c := w.cancel(r)
+			c.Audit.TenantID = tenant
+			_, err := w.s.RequestCancel(w.ctx(), tenant, r.ID, c)
+			w.wantErr(err, run.ErrNotFound)
+		}
+	})
+	t.Run("the rest of a stopped run has outcomes too", func(t *testing.T) {
+		for _, n := range []int{3, 60, 130} {
+			for _, op := range []run.Operation{run.OpCaptureSnapshot, run.OpRestoreExecute} {
+				w := newWorld(t, open)
+				nr := w.newRun("k")
+				nr.Run.Operation = op
+				w.must(w.s.CreateRun(w.ctx(), nr))
+				r := w.claim(nr.Run.ID, "worker")
+				plan := items(n)
+				r, err := w.s.SavePlan(w.ctx(), r.Fence(), plan, w.tick())
+				w.must(err)
+				r, err = w.s.CommitSlice(w.ctx(), r.Fence(), run.SliceCommit{Outcomes: outcomes(plan[:1], w.now), Unsettled: 2, At: w.tick(), LeaseUntil: w.now.Add(time.Minute)})
+				w.must(err)
+				same(t, "unsettled", r.Intent, 2)
+				if _, err := w.s.End(w.ctx(), r.Fence(), run.RunEnd{Status: run.StatusFailed, At: w.tick(), Audit: w.audit(run.AuditRunEnded)}); err == nil {
+					t.Error("a run ended with items that have no outcome")
+				}
+				at := w.tick()
+				_, err = w.s.End(w.ctx(), r.Fence(), r.Stop(run.Failure{Code: "deadline_exceeded"}, at))
+				w.must(err)
+				ended := w.check(r.ID, "k")
+				want := run.Counts{Total: n, Succeeded: 1, Skipped: n - 1}
+				if op.WritesTenant() {
+					want.Failed, want.Skipped = 1, n-2
+				}
+				same(t, "counts", ended.Counts, want)
+				same(t, "status", ended.Status, run.StatusPartial)
+				for _, limit := range []int{1, 7, 25, 200} {
+					got := collect(w, func(p run.PageRequest) (run.Page[run.Outcome], error) {
+						return w.s.Outcomes(w.ctx(), run.OutcomeQuery{TenantID: w.tenant, RunID: r.ID}, p)
+					}, limit)
+					rest := run.Rest{Code: run.CodeNotAttempted}
+					if op.WritesTenant() {
+						rest.Unknown = 2
+					}
+					all := outcomes(plan[:1], got[0].At)
+					for i, item := range plan[1:] {
+						all = append(all, rest.Outcome(i, item, at))
+					}
+					same(t, fmt.Sprint("outcomes by ", limit), got, all)
+				}
+				skipped := collect(w, func(p run.PageRequest) (run.Page[run.Outcome], error) {
+					return w.s.Outcomes(w.ctx(), run.OutcomeQuery{TenantID: w.tenant, RunID: r.ID, Code: run.CodeNotAttempted}, p)
+				}, 10)
+				same(t, "outcomes by code", len(skipped), want.Skipped)
+			}
+		}
+	})
+}
+
+func (w *world) cancel(r run.Run) run.CancelRequest {
+	at := w.tick()
+	return run.CancelRequest{By: run.Initiator{UserID: "canceler", Name: "Canceler"}, At: at, Audit: run.AuditEvent{
+		TenantID: w.tenant, At: at, Event: run.AuditRunCancel, ActorID: "canceler", RunID: r.ID, Operation: r.Operation, Target: r.Target, Status: r.Status,
+	}}
 }
