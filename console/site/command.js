@@ -50,6 +50,33 @@ export function command({ label, spoken = '', path, need, role, primary = false,
   return { button, note };
 }
 
+// cancelCommand makes the button that stops a run, and the place where its answer
+// stands. after is handed the run as it stands then.
+export function cancelCommand({ address, need, role, after }) {
+  const allowed = includes(role, need);
+  const note = h('span', { class: 'answer', id: `answer-${++ids}` }, allowed ? null : texts.needsRole(need));
+  const button = h('button', { type: 'button', 'aria-disabled': allowed ? null : 'true', 'aria-describedby': note.id, title: allowed ? null : texts.needsRole(need) }, texts.cancelRun);
+  let busy = false;
+  button.addEventListener('click', async () => {
+    if (!allowed || busy) return;
+    busy = true;
+    fill(note, texts.sending);
+    try {
+      const run = await start(`${address}/cancel`);
+      fill(note);
+      announce(run.sentence);
+      after(run);
+    } catch (err) {
+      const problem = err instanceof ApiError ? err : new ApiError({});
+      fill(note, h('span', { class: 'problem' }, problem.detail));
+      announce(problem.detail, true);
+    } finally {
+      busy = false;
+    }
+  });
+  return { button, note };
+}
+
 // other links the run that is in the way.
 function other(problem) {
   const match = /^\/v1\/tenants\/([^/]+)\/runs\/([^/]+)$/.exec(problem.activeRun?.href ?? '');

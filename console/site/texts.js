@@ -84,6 +84,7 @@ export const texts = {
     'restore.rerun': 'Re-run',
   },
 
+  cancelRun: 'Cancel run',
   backToTenant: (name) => `Back to ${name}`,
   counts: (c, done) =>
     `${done} of ${c.total} done · ${c.succeeded} succeeded · ${c.failed} failed · ${c.skipped} skipped`,

@@ -3,6 +3,7 @@ import { get, tenantPath, watched, withQuery } from './api.js';
 import { announce, bdi, fill, h, icon, link, sentence } from './dom.js';
 import { display, runTitle, runTitleText, status, terminal } from './activity.js';
 import { clockTime, duration, time } from './format.js';
+import { cancelCommand } from './command.js';
 import { failure, heading, load, reasons } from './page.js';
 import { poll } from './poll.js';
 import { texts } from './texts.js';
@@ -34,11 +35,22 @@ function view(ctx, address, source, first) {
   const why = h('div');
   const facts = h('dl', { class: 'facts' });
   const items = itemSection(ctx, address, () => run);
+  const cancel = cancelCommand({
+    address,
+    need: run.operation.startsWith('restore.') && run.operation !== 'restore.preview' ? 'restorer' : 'operator',
+    role: tenant.role,
+    after(next) {
+      run = next;
+      draw();
+      items.refresh();
+    },
+  });
+  const commands = h('p', { class: 'commands' }, cancel.button, cancel.note);
 
   function draw() {
     fill(badge, status(run));
     fill(now, sentence(run.sentence, run.target.name, run.tenantName));
-    const done = run.counts.succeeded + run.counts.failed + run.counts.skipped;
+    const done = run.progress.done;
     bar.hidden = run.status === 'queued' || (terminal(run) && run.counts.total === 0);
     if (run.counts.total > 0) {
       bar.max = run.counts.total;
@@ -46,8 +58,9 @@ function view(ctx, address, source, first) {
     } else {
       bar.removeAttribute('value'); // not known yet
     }
+    commands.hidden = terminal(run) || Boolean(run.cancelAt);
     counts.textContent = run.counts.total > 0 ? texts.counts(run.counts, done) : '';
-    fill(why, run.failure ? h('div', { class: 'notice error' }, h('p', {}, sentence(run.failure.sentence, run.tenantName, run.target.name)), reasons(run.failure)) : null);
+    fill(why, run.failure && run.status !== 'canceled' ? h('div', { class: 'notice error' }, h('p', {}, sentence(run.failure.sentence, run.tenantName, run.target.name)), reasons(run.failure)) : null);
     fill(
       facts,
       fact(texts.startedBy, bdi(run.initiator.name || run.initiator.userId)),
@@ -95,6 +108,7 @@ function view(ctx, address, source, first) {
     now,
     stalled,
     h('div', { class: 'progress' }, bar, counts),
+    commands,
     why,
     run.target.kind === 'policy' ? h('p', { class: 'commands' }, link(`/t/${tenant.id}/policies/${run.target.id}`, {}, texts.openPolicy)) : null,
     facts,

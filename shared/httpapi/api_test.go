@@ -14,6 +14,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -239,6 +240,7 @@ var need = map[string]run.Role{
 	"GET /v1/tenants/{tenant}/runs":                                run.RoleViewer,
 	"GET /v1/tenants/{tenant}/runs/{run}":                          run.RoleViewer,
 	"GET /v1/tenants/{tenant}/runs/{run}/items":                    run.RoleViewer,
+	"POST /v1/tenants/{tenant}/runs/{run}/cancel":                  run.RoleOperator, // of the run's operation
 	"GET /v1/tenants/{tenant}/audit-events":                        run.RoleViewer,
 	"POST /v1/tenants/{tenant}/connection-tests":                   run.RoleOperator,
 	"POST /v1/tenants/{tenant}/inventory-syncs":                    run.RoleOperator,
@@ -311,7 +313,7 @@ func TestRolesOfEveryRoute(t *testing.T) {
 				allowed = role.Includes(want)
 			}
 			switch {
-			case allowed && a.status >= 400 && a.code() != "not_found":
+			case allowed && a.status >= 400 && a.code() != "not_found" && a.code() != "run_ended":
 				t.Errorf("%s as %s: %d %s", route, role, a.status, a.body)
 			case !allowed && a.status != http.StatusForbidden:
 				t.Errorf("%s as %s: %d, want 403", route, role, a.status)
@@ -422,6 +424,129 @@ func TestDoubleClick(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.finish(r, run.Outcome{Item: run.Item{Key: b.policy.ID}, Status: run.OutcomeSucceeded})
+	}
+}
+
+// A run is canceled by whoever may start it: at once when no worker holds it, else
+// its worker is asked to stop. One that ended cannot be canceled.
+func TestCancel(t *testing.T) {
+	b := newBed(t)
+	start := func() httpapi.RunView {
+		var r httpapi.RunView
+		b.do("operator", "POST", "/v1/tenants/"+own+"/inventory-syncs", "").into(t, &r)
+		return r
+	}
+	cancel := func(user string, r httpapi.RunView) (answer, httpapi.RunView) {
+		a := b.do(user, "POST", r.Links.Self+"/cancel", "")
+		var v httpapi.RunView
+		if a.status < 400 {
+			a.into(t, &v)
+		}
+		return a, v
+	}
+	queued := start()
+	if a, _ := cancel("viewer", queued); a.status != http.StatusForbidden || a.code() != "forbidden_role" {
+		t.Errorf("as viewer: %d %s", a.status, a.body)
+	}
+	a, v := cancel("restorer", queued)
+	if a.status != http.StatusOK || v.Status != "canceled" || v.Failure == nil || v.Failure.Severity != "info" ||
+		v.Sentence != "restorer@contoso.example canceled the run after none of its items. The others were not touched." {
+		t.Errorf("queued: %d %s", a.status, a.body)
+	}
+	if a, _ := cancel("operator", queued); a.status != http.StatusConflict || a.code() != "run_ended" {
+		t.Errorf("again: %d %s", a.status, a.body)
+	}
+	running := start()
+	if running.ID == queued.ID || *running.Reused {
+		t.Fatal("the lock of the canceled run is not free")
+	}
+	at := epoch.Add(time.Hour)
+	r, err := b.store.Claim(t.Context(), own, running.ID, "own", at, at.Add(time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, v = cancel("operator", running)
+	if a.status != http.StatusAccepted || a.header.Get("Retry-After") != "1" || v.Status != "running" || v.Progress.Phase != "canceling" ||
+		v.CancelAt == nil || v.CanceledBy.Name != "operator@contoso.example" || v.Sentence != "Stopping after the items in progress." {
+		t.Errorf("running: %d %s", a.status, a.body)
+	}
+	if r, err = b.store.Run(t.Context(), own, r.ID); err != nil || r.CancelAt == nil {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if a := b.do("operator", "POST", "/v1/tenants/"+own+"/runs/run_01J9Z3T6Q4W8R2N5M7K1P0XYZB/cancel", ""); a.status != http.StatusNotFound {
+		t.Errorf("a run that is none: %d %s", a.status, a.body)
+	}
+}
+
+// A run says how far it is, how fast it goes and when it will end, and says the
+// same until something changes.
+func TestProgress(t *testing.T) {
+	b := newBed(t)
+	var v httpapi.RunView
+	b.do("operator", "POST", "/v1/tenants/"+own+"/inventory-syncs", "").into(t, &v)
+	if v.Progress.Phase != "queued" {
+		t.Errorf("queued: %+v", v.Progress)
+	}
+	look := func() (httpapi.RunView, string) {
+		a := b.do("viewer", "GET", v.Links.Self, "")
+		var now httpapi.RunView
+		a.into(t, &now)
+		return now, a.header.Get("ETag")
+	}
+	ctx, at := t.Context(), epoch.Add(time.Hour)
+	step := func(r run.Run, err error) run.Run {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	r := step(b.store.Claim(ctx, own, v.ID, "own", at, at.Add(time.Minute)))
+	if now, _ := look(); now.Progress.Phase != "planning" {
+		t.Errorf("planning: %+v", now.Progress)
+	}
+	items := make([]run.Item, 100)
+	outcomes := make([]run.Outcome, 25)
+	for i := range items {
+		items[i] = run.Item{Key: strconv.Itoa(i)}
+		if i < len(outcomes) {
+			outcomes[i] = run.Outcome{Item: items[i], Status: run.OutcomeSucceeded, At: at}
+		}
+	}
+	r = step(b.store.SavePlan(ctx, r.Fence(), items, at))
+	at = at.Add(30 * time.Second)
+	r = step(b.store.CommitSlice(ctx, r.Fence(), run.SliceCommit{Outcomes: outcomes, At: at, LeaseUntil: at.Add(time.Minute)}))
+	now, tag := look()
+	if p := now.Progress; p.Phase != "working" || p.Done != 25 || p.PerMinute != 50 || p.EndsAt == nil || !p.EndsAt.Equal(at.Add(90*time.Second)) {
+		t.Errorf("working: %+v", p)
+	}
+	if a := b.do("viewer", "GET", v.Links.Self, "", "If-None-Match", tag); a.status != http.StatusNotModified || len(a.body) != 0 {
+		t.Errorf("a poll that finds nothing new: %d, %d bytes", a.status, len(a.body))
+	}
+	until := at.Add(5 * time.Minute)
+	r = step(b.store.Release(ctx, r.Fence(), run.Pause{NotBefore: until, Waiting: &run.Waiting{Code: "graph_throttled", Until: until}, Progress: true, At: at}))
+	if now, _ := look(); now.Progress.Phase != "waiting" || now.Waiting.Code != "graph_throttled" || !now.Progress.EndsAt.Equal(until.Add(90*time.Second)) ||
+		now.Sentence != "Waiting for Microsoft Graph until 11:05 UTC. 25 of 100 types synced." {
+		t.Errorf("waiting: %+v, %q", now.Progress, now.Sentence)
+	}
+	r = step(b.store.Claim(ctx, own, v.ID, "own2", until, until.Add(time.Minute)))
+	r = step(b.store.Rescue(ctx, r, until.Add(2*time.Minute)))
+	if now, _ := look(); now.Progress.Phase != "recovering" || now.Sentence != "A worker stopped. The run continues from item 26." {
+		t.Errorf("recovering: %+v, %q", now.Progress, now.Sentence)
+	}
+	step(b.store.End(ctx, r.Fence(), r.Stop(run.Failure{Code: "deadline_exceeded"}, until.Add(time.Hour))))
+	now, _ = look()
+	if p := now.Progress; now.Status != "partial" || p.Phase != "ended" || p.Done != 25 || p.Untouched != 75 || p.EndsAt != nil || now.Counts.Skipped != 75 ||
+		!strings.HasPrefix(now.Sentence, "The run was not finished after") || !strings.Contains(now.Sentence, "25 of 100") {
+		t.Errorf("ended: %s %+v, %q", now.Status, p, now.Sentence)
+	}
+	a := b.do("viewer", "GET", v.Links.Items+"?reason=not_attempted&pageSize=1", "")
+	var page struct {
+		Items []httpapi.OutcomeView `json:"items"`
+	}
+	a.into(t, &page)
+	if len(page.Items) != 1 || page.Items[0].Key != "25" || page.Items[0].Sentence != "The run ended before this item. It was not touched." {
+		t.Errorf("untouched items: %s", a.body)
 	}
 }
 

@@ -97,6 +97,8 @@ func (s *server) problem(ctx context.Context, err error, thing string) error {
 		return p
 	case errors.Is(err, run.ErrNotFound):
 		return newProblem(ctx, "not_found", params{}.Set(reason.FieldThing, thing))
+	case errors.Is(err, run.ErrRunEnded):
+		return newProblem(ctx, "run_ended", nil)
 	case errors.Is(err, run.ErrConflict):
 		return newProblem(ctx, "changed_meanwhile", nil)
 	case errors.Is(err, run.ErrLastOwner):

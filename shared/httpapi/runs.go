@@ -2,12 +2,14 @@ package httpapi
 
 import (
 	"context"
+	"math"
 	"net/http"
 	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"tenantatlas/shared/cancel"
 	"tenantatlas/shared/reason"
 	"tenantatlas/shared/run"
 )
@@ -24,6 +26,7 @@ type RunView struct {
 	Initiator  InitiatorView  `json:"initiator"`
 	Counts     run.Counts     `json:"counts" doc:"Always the sums of the stored outcomes"`
 	Totals     map[string]int `json:"totals,omitempty" doc:"Sums of the outcomes' figures, for example policies, added, changed, gone"`
+	Progress   ProgressView   `json:"progress"`
 	Waiting    *WaitingView   `json:"waiting,omitempty" doc:"Why a running run pauses"`
 	Failure    *FailureView   `json:"failure,omitempty" doc:"Why the run as a whole failed"`
 	CreatedAt  time.Time      `json:"createdAt"`
@@ -31,8 +34,32 @@ type RunView struct {
 	FinishedAt *time.Time     `json:"finishedAt,omitempty"`
 	UpdatedAt  time.Time      `json:"updatedAt"`
 	DeadlineAt time.Time      `json:"deadlineAt" doc:"The run ends by then, in whatever state it is"`
+	CancelAt   *time.Time     `json:"cancelAt,omitempty" doc:"When it was asked to stop"`
+	CanceledBy *InitiatorView `json:"canceledBy,omitempty"`
+	Scheduled  bool           `json:"scheduled,omitempty" doc:"A schedule started it"`
 	Links      RunLinks       `json:"links"`
 	Reused     *bool          `json:"reused,omitempty" doc:"Answers of a start only: true when the same run had been started before"`
+}
+
+// ProgressView is how far a run is.
+type ProgressView struct {
+	Phase     string     `json:"phase" enum:"queued,planning,working,waiting,recovering,canceling,ended" doc:"More may come; tolerate unknown ones"`
+	Done      int        `json:"done" doc:"Items that were dealt with"`
+	Untouched int        `json:"untouched,omitempty" doc:"Items that the run ended before; they count as skipped"`
+	PerMinute float64    `json:"perMinute,omitempty" doc:"Items a minute since the run began. Absent while there is too little to go by"`
+	EndsAt    *time.Time `json:"endsAt,omitempty" doc:"When it will end at that rate. Absent while there is too little to go by"`
+}
+
+func progressView(r *run.Run, p reason.Progress) ProgressView {
+	v := ProgressView{Phase: string(p.Phase()), Done: r.Counts.Done() - r.Untouched, Untouched: r.Untouched}
+	perMinute, end := p.Estimate()
+	v.PerMinute = math.Round(perMinute*10) / 10
+	if !end.IsZero() {
+		// Whole seconds: a poll that finds nothing new must find the same text.
+		end = end.Truncate(time.Second)
+		v.EndsAt = &end
+	}
+	return v
 }
 
 // TargetView is what a run is about.
@@ -77,15 +104,20 @@ func (s *server) runLinks(r *run.Run) RunLinks {
 }
 
 func (s *server) runView(r run.Run) RunView {
+	progress := progressOf(&r, s.Now())
 	v := RunView{
 		ID: r.ID, TenantID: r.TenantID, TenantName: r.TenantName, Operation: string(r.Operation), Status: string(r.Status),
-		Sentence:  statusSentence(&r, s.Now()),
+		Sentence:  reason.StatusSentence(progress),
 		Target:    TargetView{Kind: string(r.Target.Kind), ID: r.Target.ID, Name: r.Target.Name, Type: r.Target.Type},
 		Initiator: InitiatorView{UserID: r.Initiator.UserID, Name: r.Initiator.Name},
-		Counts:    r.Counts, Totals: r.Totals,
+		Counts:    r.Counts, Totals: r.Totals, Progress: progressView(&r, progress),
 		Failure:   failureView(r.Failure, reason.ScopeRun, runParams(&r)),
 		CreatedAt: r.CreatedAt, StartedAt: r.StartedAt, FinishedAt: r.FinishedAt, UpdatedAt: r.UpdatedAt, DeadlineAt: r.DeadlineAt,
+		CancelAt: r.CancelAt, Scheduled: r.Scheduled,
 		Links: s.runLinks(&r),
+	}
+	if r.CancelAt != nil {
+		v.CanceledBy = &InitiatorView{UserID: r.CanceledBy.UserID, Name: r.CanceledBy.Name}
 	}
 	if r.Waiting != nil && r.Status == run.StatusRunning {
 		v.Waiting = &WaitingView{Code: r.Waiting.Code}
@@ -145,6 +177,14 @@ func outcomeView(tenantName string) func(run.Outcome) OutcomeView {
 	}
 }
 
+// CancelOutput is the answer of a cancel: 200 with a run that has ended by it, 202
+// with one that was asked to stop.
+type CancelOutput struct {
+	Status     int
+	RetryAfter int `header:"Retry-After" doc:"Seconds until looking again makes sense"`
+	Body       RunView
+}
+
 func (s *server) registerRuns(api huma.API) {
 	type listInput struct {
 		PageInput
@@ -191,6 +231,33 @@ func (s *server) registerRuns(api huma.API) {
 			}
 			return &struct{ Body RunView }{s.runView(r)}, nil
 		})
+
+	cancelOp := op(http.MethodPost, "/v1/tenants/{tenant}/runs/{run}/cancel", "cancelRun", "Cancel a run", "runs", http.StatusAccepted, http.StatusNotFound, http.StatusConflict)
+	cancelOp.Description = "Needs the role of the run's operation. A run that no worker holds ends at once (200); another stops after the items in progress (202). " +
+		"What was done is kept, and the other items are skipped as canceled."
+	huma.Register(api, cancelOp, func(ctx context.Context, in *runInput) (*CancelOutput, error) {
+		r, err := s.readRun(ctx, in.Tenant, in.Run)
+		if err != nil {
+			return nil, err
+		}
+		m, err := s.member(ctx, in.Tenant, r.Operation.Role())
+		if err != nil {
+			return nil, s.problem(ctx, err, "run")
+		}
+		by := run.Initiator{UserID: m.UserID, Name: m.Name}
+		if by.Name == "" {
+			by.Name = principal(ctx).Name
+		}
+		r, err = (&cancel.Canceler{Runs: s.Runs, Now: s.Now}).Cancel(ctx, in.Tenant, in.Run, by)
+		if err != nil {
+			return nil, s.problem(ctx, err, "run")
+		}
+		out := &CancelOutput{Status: http.StatusAccepted, RetryAfter: 1, Body: s.runView(r)}
+		if r.Status.Terminal() {
+			out.Status, out.RetryAfter = http.StatusOK, 0
+		}
+		return out, nil
+	})
 
 	type itemsInput struct {
 		PageInput

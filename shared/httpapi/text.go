@@ -16,9 +16,10 @@ func runParams(r *run.Run) params {
 		p.Int(reason.Field(k), r.Totals[k])
 	}
 	p.Set(reason.FieldTenant, r.TenantName).Set(reason.FieldOperation, string(r.Operation)).Set(reason.FieldRun, r.ID).
-		Int(reason.FieldTotal, r.Counts.Total).Int(reason.FieldSucceeded, r.Counts.Succeeded).
-		Int(reason.FieldFailed, r.Counts.Failed).Int(reason.FieldSkipped, r.Counts.Skipped).
-		Int(reason.FieldDone, r.Counts.Done())
+		Int(reason.FieldSucceeded, r.Counts.Succeeded).Int(reason.FieldFailed, r.Counts.Failed).Int(reason.FieldSkipped, r.Counts.Skipped)
+	if r.Planned || r.Status == run.StatusSucceeded {
+		p.Int(reason.FieldTotal, r.Counts.Total).Int(reason.FieldDone, r.Counts.Done()-r.Untouched)
+	}
 	if r.Target.Kind == run.TargetPolicy {
 		p.Set(reason.FieldName, r.Target.Name)
 	}
@@ -31,12 +32,13 @@ func runParams(r *run.Run) params {
 	return p
 }
 
-// statusSentence says where a run stands.
-func statusSentence(r *run.Run, now time.Time) string {
+// progressOf is where a run stands, for sentences and estimates.
+func progressOf(r *run.Run, now time.Time) reason.Progress {
 	p := reason.Progress{
 		Operation: string(r.Operation), Status: string(r.Status), Tenant: r.TenantName, Params: runParams(r),
 		Planned: r.Planned, Total: r.Counts.Total, Succeeded: r.Counts.Succeeded, Failed: r.Counts.Failed, Skipped: r.Counts.Skipped,
-		Now: now, CreatedAt: r.CreatedAt, Deadline: r.DeadlineAt,
+		Untouched: r.Untouched, Now: now, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, Deadline: r.DeadlineAt,
+		Canceling: r.CancelAt != nil, Recovering: r.Crashes > 0,
 	}
 	if r.Target.Kind == run.TargetPolicy {
 		p.ItemName = r.Target.Name
@@ -53,7 +55,7 @@ func statusSentence(r *run.Run, now time.Time) string {
 	if r.Waiting != nil {
 		p.WaitCode, p.WaitUntil = reason.Code(r.Waiting.Code), r.Waiting.Until
 	}
-	return reason.StatusSentence(p)
+	return p
 }
 
 // FailureView is why something failed, with what to do.

@@ -69,7 +69,7 @@ var runEntries = []Entry{
 		"None of the {total items} succeeded.",
 		"Open Needs attention; most share one reason.", FieldTopReason),
 	run(Canceled, Info, AutoNo,
-		"{user} canceled the run after {done|some} of {total items|the items}. The others were not touched.",
+		"{user} canceled the run after {done|none} of {total items|its items}. The others were not touched.",
 		"Run the rest again if you need it.", FieldUser),
 	run(Internal, Error, AutoRetry,
 		"A fault in TenantAtlas ended the run. Finished items are kept.",

@@ -20,8 +20,9 @@ type Progress struct {
 	Planned                           bool // the items are known
 	Found                             int  // while not planned: items found so far
 	Total, Succeeded, Failed, Skipped int
+	Untouched                         int // of the skipped: items that the run ended before
 
-	Now, CreatedAt, StartedAt, FinishedAt time.Time
+	Now, CreatedAt, StartedAt, UpdatedAt, FinishedAt time.Time
 
 	WaitCode  Code      // why a running run pauses; "" when it does not
 	WaitUntil time.Time // zero when nobody knows
@@ -39,7 +40,67 @@ const CodeOwnLimit Code = "tenant_budget"
 // slowStart is how long a run may wait for a worker before the sentence says so.
 const slowStart = 90 * time.Second
 
-func (p Progress) done() int { return p.Succeeded + p.Failed + p.Skipped }
+func (p Progress) done() int { return p.Succeeded + p.Failed + p.Skipped - p.Untouched }
+
+// Phase is where in its life a run stands.
+type Phase string
+
+// The phases, in the order in which they usually come.
+const (
+	PhaseQueued     Phase = "queued"
+	PhasePlanning   Phase = "planning"
+	PhaseWorking    Phase = "working"
+	PhaseWaiting    Phase = "waiting"    // for Microsoft Graph, or for other runs of the tenant
+	PhaseRecovering Phase = "recovering" // a worker stopped, and the next has not committed yet
+	PhaseCanceling  Phase = "canceling"
+	PhaseEnded      Phase = "ended"
+)
+
+// Phase returns where the run stands.
+func (p Progress) Phase() Phase {
+	switch {
+	case p.Status == "queued":
+		return PhaseQueued
+	case p.Status != "running":
+		return PhaseEnded
+	case p.Canceling:
+		return PhaseCanceling
+	case p.WaitCode != "":
+		return PhaseWaiting
+	case p.Recovering:
+		return PhaseRecovering
+	case !p.Planned:
+		return PhasePlanning
+	}
+	return PhaseWorking
+}
+
+// Estimate returns how many items a minute the run has done since it began,
+// waits included, and when it will end at that rate. Both are zero when there is
+// too little to go by: under 20 items or a tenth of the run an estimate would be
+// a guess. It is as of the last change of the run, so that it does not change
+// from one look to the next.
+func (p Progress) Estimate() (perMinute float64, end time.Time) {
+	from := p.UpdatedAt
+	switch {
+	case p.Phase() == PhaseEnded:
+		from = p.FinishedAt
+	case from.IsZero():
+		from = p.Now
+	}
+	done, took := p.done(), from.Sub(p.StartedAt)
+	if done < 20 || done*10 < p.Total || p.StartedAt.IsZero() || took <= 0 {
+		return 0, time.Time{}
+	}
+	perMinute = float64(done) / took.Minutes()
+	if phase := p.Phase(); phase == PhaseEnded || phase == PhaseCanceling || done >= p.Total {
+		return perMinute, time.Time{}
+	}
+	if p.WaitUntil.After(from) {
+		from = p.WaitUntil
+	}
+	return perMinute, from.Add(took / time.Duration(done) * time.Duration(p.Total-done))
+}
 
 // StatusSentence says in one or two sentences where a run stands. Times are
 // written in UTC; a client that knows the reader's zone writes its own from
@@ -54,6 +115,9 @@ func StatusSentence(p Progress) string {
 	case "running":
 		return p.running()
 	case "succeeded", "partial":
+		if p.Status == "partial" && p.Code != "" {
+			return p.failed() // it was ended before its last item
+		}
 		// What these found says more than how many items they had.
 		switch p.Operation {
 		case "connection.test", "inventory.sync", "policy.capture_snapshot":
@@ -71,22 +135,30 @@ func StatusSentence(p Progress) string {
 		}
 		return p.ended()
 	case "failed":
-		if p.Code != "" {
-			params := p.Params.Clean()
-			if params == nil {
-				params = Params{}
-			}
-			params.Set(FieldOperation, p.Operation)
-			if p.Tenant != "" {
-				params.Set(FieldTenant, p.Tenant)
-			}
-			return Sentence(p.Code, ScopeRun, params)
-		}
-		return p.ended()
+		return p.failed()
 	case "canceled":
+		if p.Code != "" {
+			return p.failed()
+		}
 		return fmt.Sprintf("%s canceled. %d of %s were done.", OperationTitle(p.Operation), p.done(), p.count(p.Total))
 	}
 	return unknown(Code(p.Status))
+}
+
+// failed says why the run as a whole did not reach its end.
+func (p Progress) failed() string {
+	if p.Code == "" {
+		return p.ended()
+	}
+	params := p.Params.Clean()
+	if params == nil {
+		params = Params{}
+	}
+	params.Set(FieldOperation, p.Operation)
+	if p.Tenant != "" {
+		params.Set(FieldTenant, p.Tenant)
+	}
+	return Sentence(p.Code, ScopeRun, params)
 }
 
 func (p Progress) running() string {
@@ -118,6 +190,8 @@ func (p Progress) waiting() string {
 			tenant = "the tenant"
 		}
 		return "Waiting for other runs of " + tenant + "."
+	case p.WaitCode == Internal:
+		return "A fault in TenantAtlas interrupted the run. Trying again by itself."
 	case p.WaitUntil.IsZero():
 		text := "Microsoft Graph does not answer. Trying again by itself"
 		if !p.Deadline.IsZero() {
@@ -141,15 +215,13 @@ func (p Progress) clock(t time.Time) string {
 	return t.Format("2006-01-02 15:04 UTC")
 }
 
-// left estimates the remaining time. Under 20 items or a tenth of the run an
-// estimate would be a guess, so there is none.
+// left says how much longer it will take, where there is an estimate.
 func (p Progress) left() string {
-	done := p.done()
-	if done < 20 || done*10 < p.Total || done >= p.Total || p.StartedAt.IsZero() || !p.Now.After(p.StartedAt) {
+	_, end := p.Estimate()
+	if end.IsZero() {
 		return ""
 	}
-	per := p.Now.Sub(p.StartedAt) / time.Duration(done)
-	remaining := per * time.Duration(p.Total-done)
+	remaining := end.Sub(p.Now)
 	switch minutes := int64((remaining + 30*time.Second) / time.Minute); {
 	case remaining > time.Hour:
 		return "more than an hour left"

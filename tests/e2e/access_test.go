@@ -55,6 +55,7 @@ var table = map[string]access{
 	"GET /v1/tenants/{tenant}/policies/{policy}/versions/{number}": {need: viewer, ok: []int{200}},
 	"GET /v1/tenants/{tenant}/runs":                                {need: viewer, ok: []int{200}},
 	"GET /v1/tenants/{tenant}/runs/{run}":                          {need: viewer, ok: []int{200}},
+	"POST /v1/tenants/{tenant}/runs/{run}/cancel":                  {need: operator, ok: []int{200, 202, 409}},
 	"GET /v1/tenants/{tenant}/runs/{run}/items":                    {need: viewer, ok: []int{200}},
 	"GET /v1/tenants/{tenant}/audit-events":                        {need: viewer, ok: []int{200}},
 	"POST /v1/tenants/{tenant}/connection-tests":                   {need: operator, ok: []int{200, 202}},
