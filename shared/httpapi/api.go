@@ -5,6 +5,8 @@
 // document (docs/openapi.json) is generated from this package and committed.
 package httpapi
 
+//go:generate go test -run ^TestDocumentIsCommitted$ . -update
+
 import (
 	"context"
 	"log/slog"

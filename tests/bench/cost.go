@@ -9,6 +9,9 @@ type cost struct {
 	WriteUnits  float64
 	GraphReads  int
 	GraphTokens int
+	// WorkerMillis is how long the worker took, with its storage on this machine and
+	// no call to Graph; 0 when it was not measured.
+	WorkerMillis float64
 }
 
 func (c cost) calls() int {

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"log/slog"
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -221,6 +224,103 @@ func (b *costBed) policies() []run.Policy {
 	return all
 }
 
+// runSizes are the runs whose machinery is measured: start, worker, end and
+// notifications, without what an operation itself reads and writes.
+var runSizes = []int{1, 25, 500}
+
+// machinery acts on n items like those of a tenant, and does nothing with them.
+type machinery struct{ n int }
+
+func (m machinery) Plan(context.Context) ([]run.Item, error) {
+	items := make([]run.Item, m.n)
+	for i := range items {
+		items[i] = run.Item{
+			Key: run.PolicyID("ten_bench", "deviceManagement/configurationPolicies", strconv.Itoa(i)), Kind: "policy",
+			Name: fmt.Sprintf("WIN - Device Security - Baseline %03d", i), Type: "settings-catalog-policy",
+		}
+	}
+	return items, nil
+}
+
+func (machinery) Act(_ context.Context, item run.Item) (run.Outcome, error) {
+	// One in twenty-five fails, with all that Microsoft says of a failure.
+	if strings.HasSuffix(item.Name, "7") && strings.ContainsAny(item.Name[len(item.Name)-2:len(item.Name)-1], "02468") {
+		f := run.Failure{Code: "unreadable_part", HTTPStatus: 500, GraphCode: "InternalServerError", GraphRequestID: "0b5a1d7e-9d0e-4c0c-8d2a-2f6f2f5a1c11", ClientRequestID: "5d1c5a7e-7a3e-4e52-9f6f-6a1b7d0f9c22", Params: map[string]string{"part": "assignments"}}
+		return run.Outcome{Status: run.OutcomeFailed, Code: f.Code, Failure: &f}, nil
+	}
+	return run.Outcome{Status: run.OutcomeSucceeded, Version: 3, Numbers: map[string]int{"policies": 1}}, nil
+}
+
+func (machinery) Probe(context.Context, run.Item) (*run.Outcome, error) { return nil, nil }
+
+// What the machinery of a run costs, by its size.
+func TestRunCosts(t *testing.T) {
+	b := newCostBed(t, graphsim.TenantSpec{Builtin: "contoso"})
+	for _, n := range runSizes {
+		worker := *b.engines[run.OpInventorySync]
+		worker.Bind = func(context.Context, run.Run, run.Tenant) (engine.Operation, error) { return machinery{n}, nil }
+		var worked time.Duration
+		c := b.measure(fmt.Sprintf("run of %d items", n), n, func() {
+			r := b.start(start.Request{Operation: run.OpInventorySync, Scope: strconv.Itoa(n)})
+			began := time.Now()
+			if err := worker.Handle(t.Context(), r.Dispatch()); err != nil {
+				t.Fatal(err)
+			}
+			worked = time.Since(began)
+			ended, err := b.store.Run(t.Context(), r.TenantID, r.ID)
+			if err != nil || !ended.Status.Terminal() || ended.Counts.Done() != n {
+				t.Fatalf("ended %s with %+v, %v", ended.Status, ended.Counts, err)
+			}
+			b.notify(r, ended)
+		})
+		b.costs[len(b.costs)-1].WorkerMillis = float64(worked.Microseconds()) / 1000
+		perItem := c.WriteUnits / float64(n)
+		t.Logf("%s: %d calls, %.1f write units (%.3f an item), %.1f read units, %v of a worker: %v", c.Name, c.calls(), c.WriteUnits, perItem, c.ReadUnits, worked, c.Calls)
+		if n == 500 && perItem > maxWritePerItem {
+			t.Errorf("%.3f write units an item, want at most %v", perItem, maxWritePerItem)
+		}
+	}
+	writeCosts(t, "runs", b.costs)
+}
+
+// notify tells the notifier of the changes of a run, as the stream does.
+func (b *costBed) notify(queued, ended run.Run) {
+	b.t.Helper()
+	n := notifier.Notifier{Store: b.store}
+	running := queued
+	running.Status, running.StartedAt = run.StatusRunning, ended.StartedAt
+	for _, change := range []struct {
+		old *run.Run
+		now run.Run
+	}{{nil, queued}, {&queued, running}, {&running, ended}} {
+		if err := n.Changed(b.t.Context(), change.old, change.now); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+}
+
+// writeCosts keeps what was measured for the report, under a name.
+func writeCosts(t *testing.T, name string, costs []cost) {
+	t.Helper()
+	if *costFile == "" {
+		return
+	}
+	all := map[string][]cost{}
+	if raw, err := os.ReadFile(*costFile); err == nil && len(raw) > 0 {
+		if err := json.Unmarshal(raw, &all); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all[name] = costs
+	raw, err := json.Marshal(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(*costFile, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // syncedPolicies is the size of the synthetic tenant that is synced.
 const syncedPolicies = 500
 
@@ -270,17 +370,7 @@ func TestCosts(t *testing.T) {
 	}
 	ended := seeded.succeeded(runs[0])
 	seeded.measure("notifier: the three notifications of a run", 1, func() {
-		n := notifier.Notifier{Store: seeded.store}
-		queued, running := runs[0], runs[0]
-		running.Status, running.StartedAt = run.StatusRunning, ended.StartedAt
-		for _, change := range []struct {
-			old *run.Run
-			now run.Run
-		}{{nil, queued}, {&queued, running}, {&running, ended}} {
-			if err := n.Changed(t.Context(), change.old, change.now); err != nil {
-				t.Fatal(err)
-			}
-		}
+		seeded.notify(runs[0], ended)
 	})
 	runs = nil
 	for _, p := range policies {
@@ -322,14 +412,5 @@ func TestCosts(t *testing.T) {
 	for _, c := range all {
 		t.Logf("%s (%d): %d calls, %.1f read, %.1f write, %d reads of Graph: %v", c.Name, c.Units, c.calls(), c.ReadUnits, c.WriteUnits, c.GraphReads, c.Calls)
 	}
-	if *costFile == "" {
-		return
-	}
-	raw, err := json.Marshal(all)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(*costFile, raw, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	writeCosts(t, "operations", all)
 }

@@ -65,7 +65,7 @@ func measure(ctx context.Context, o options, out io.Writer) error {
 		what string
 		do   func() error
 	}{
-		{"costs", func() (err error) { r.Costs, err = costs(ctx, o); return err }},
+		{"costs", func() (err error) { r.Costs, r.Runs, err = costs(ctx, o); return err }},
 		{"processor", func() (err error) { r.Processor, err = processor(ctx, o); return err }},
 		{"functions", func() (err error) { r.Functions, err = functions(ctx, o); return err }},
 		{"starts", func() (err error) { r.Starts, err = starts(ctx, stack, o.progress); return err }},
@@ -110,23 +110,24 @@ func readTimings(o options) (timings, error) {
 	return t, nil
 }
 
-// costs runs the test that measures and limits them.
-func costs(ctx context.Context, o options) ([]cost, error) {
+// costs runs the tests that measure and limit them.
+func costs(ctx context.Context, o options) (operations, runs []cost, err error) {
 	folder, err := os.MkdirTemp("", "bench-")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer func() { _ = os.RemoveAll(folder) }()
 	file := filepath.Join(folder, "costs.json")
-	if _, err := goTool(ctx, o, nil, "test", "-count=1", "-run", "^TestCosts$", "./tests/bench", "-costs", file); err != nil {
-		return nil, err
+	if _, err := goTool(ctx, o, nil, "test", "-count=1", "-run", "^(TestCosts|TestRunCosts)$", "./tests/bench", "-costs", file); err != nil {
+		return nil, nil, err
 	}
 	raw, err := os.ReadFile(file)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var all []cost
-	return all, json.Unmarshal(raw, &all)
+	var all map[string][]cost
+	err = json.Unmarshal(raw, &all)
+	return all["operations"], all["runs"], err
 }
 
 // processor runs the benchmarks of the parts that use it.
