@@ -40,16 +40,13 @@ func API(ctx context.Context, log *slog.Logger) (any, error) {
 		keyID    = e.or("SECRET_KMS_KEY_ID", "")
 		console  = e.or("CONSOLE_URL", "")
 		deadline = e.seconds("RUN_DEADLINE_SECONDS", 0)
-		urls     = map[run.Operation]string{}
+		urls     = e.queues()
 		identity = signin.Config{
 			Issuer: e.or("OIDC_ISSUER", ""), Audience: e.or("OIDC_AUDIENCE", ""), Scope: e.or("API_SCOPE", ""),
 			GroupsClaim: e.or("GROUPS_CLAIM", "cognito:groups"), AdminGroup: e.or("PLATFORM_ADMIN_GROUP", "platform-admins"),
 			KeysURL: e.or("JWKS_URL", ""),
 		}
 	)
-	for op, name := range queueSettings {
-		urls[op] = e.must(name, "the queue of "+string(op))
-	}
 	if err := e.err(); err != nil {
 		return nil, err
 	}

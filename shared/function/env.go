@@ -9,7 +9,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -57,6 +59,29 @@ func (e *environment) seconds(name string, fallback time.Duration) time.Duration
 		return fallback
 	}
 	return time.Duration(n) * time.Second
+}
+
+// number is a whole number from low to high, or 0 when it is not set.
+func (e *environment) number(name string, low, high int) int {
+	v := e.get(name)
+	if v == "" {
+		return 0
+	}
+	n, err := strconv.Atoi(v)
+	if err != nil || n < low || n > high {
+		e.errs = append(e.errs, fmt.Errorf("%s must be a whole number from %d to %d", name, low, high))
+		return 0
+	}
+	return n
+}
+
+// queues are the queues of all operations.
+func (e *environment) queues() map[run.Operation]string {
+	urls := map[run.Operation]string{}
+	for _, op := range slices.Sorted(maps.Keys(queueSettings)) {
+		urls[op] = e.must(queueSettings[op], "the queue of "+string(op))
+	}
+	return urls
 }
 
 func (e *environment) err() error { return errors.Join(e.errs...) }

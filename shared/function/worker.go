@@ -35,6 +35,7 @@ func Worker(op run.Operation) func(context.Context, *slog.Logger) (any, error) {
 		if op == run.OpCaptureSnapshot {
 			bucket = e.must("ARCHIVE_BUCKET", "the bucket with all payloads")
 		}
+		limits := engineLimits(&e)
 		endpoint, err := graphEndpoint(&e)
 		if err := errors.Join(e.err(), err); err != nil {
 			return nil, err
@@ -61,10 +62,17 @@ func Worker(op run.Operation) func(context.Context, *slog.Logger) (any, error) {
 			Operation: op, Runs: store, Tenants: store,
 			Queue: sqsqueue.New(sqs.NewFromConfig(cfg), map[run.Operation]string{op: queue}),
 			Bind:  bind, Now: time.Now, Log: log,
-			Owner: func() string { return ids.New("own_", time.Now()) },
+			Owner:  func() string { return ids.New("own_", time.Now()) },
+			Limits: limits,
 		}
 		return queueHandler(worker.Handle, log), nil
 	}
+}
+
+// engineLimits reads what a test of crashes makes shorter or smaller; the defaults
+// are the engine's own.
+func engineLimits(e *environment) engine.Limits {
+	return engine.Limits{Lease: e.seconds("LEASE_SECONDS", 0), SliceItems: e.number("SLICE_ITEMS", 1, run.MaxSliceItems)}
 }
 
 // graphEndpoint is the stand-in that takes the place of Microsoft's addresses,
@@ -79,7 +87,7 @@ func graphEndpoint(e *environment) (*graph.Endpoint, error) {
 
 // queueHandler hands each message to handle and reports those that must come
 // again, one by one. A message that cannot be read is among them: it ends in
-// the dead-letter queue, where a person sees it.
+// the queue of unhandled messages, where a person sees it.
 func queueHandler(handle func(context.Context, run.Dispatch) error, log *slog.Logger) func(context.Context, events.SQSEvent) (events.SQSEventResponse, error) {
 	return func(ctx context.Context, event events.SQSEvent) (events.SQSEventResponse, error) {
 		// Never nil: a null list breaks consumers that expect an array.

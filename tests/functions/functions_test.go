@@ -62,6 +62,12 @@ var wants = map[string]func(*testing.T, *bed, invocation){
 	"policy-capture-snapshot-malformed.json":       comesAgain,
 	"policy-capture-snapshot-unknown-version.json": comesAgain,
 
+	"dead-letters-no-such-run.json":     done,
+	"dead-letters-malformed.json":       comesAgain,
+	"dead-letters-unknown-version.json": comesAgain,
+
+	"sweeper-minute.json": sweeps,
+
 	"notifier-run-queued.json": notifies(run.NotifyQueued),
 	"notifier-run-ended.json":  notifies(run.NotifyRunning, run.NotifyEnded),
 	"notifier-other-item.json": done,
@@ -112,6 +118,15 @@ func comesAgain(t *testing.T, _ *bed, got invocation) {
 	t.Helper()
 	if n := failures(t, got); n != 1 {
 		t.Errorf("%d messages come again, want 1", n)
+	}
+}
+
+// sweeps wants a sweep that dealt with all it saw.
+func sweeps(t *testing.T, _ *bed, got invocation) {
+	t.Helper()
+	var report struct{ Faults *int }
+	if err := json.Unmarshal(got.body, &report); err != nil || got.failed || report.Faults == nil || *report.Faults != 0 {
+		t.Errorf("%s, %v", got.body, err)
 	}
 }
 
