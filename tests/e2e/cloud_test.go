@@ -92,10 +92,6 @@ func output(t testing.TB, name string) string {
 }
 
 func (o operation) queue(t testing.TB) string { t.Helper(); return output(t, o.output+"QueueUrl") }
-func (o operation) deadLetters(t testing.TB) string {
-	t.Helper()
-	return output(t, o.output+"DeadLettersUrl")
-}
 func (o operation) function(t testing.TB) string {
 	t.Helper()
 	return output(t, o.output+"FunctionName")

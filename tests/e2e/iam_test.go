@@ -63,6 +63,18 @@ func worker(o operation) []string {
 	)
 }
 
+// sweeping is what whoever rescues runs may.
+func sweeping(name string) []string {
+	return slices.Concat(
+		basics(name),
+		grants("table", "", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+		grants("queue ConnectionTestQueue", "", "sqs:SendMessage"),
+		grants("queue InventorySyncQueue", "", "sqs:SendMessage"),
+		grants("queue PolicyCaptureSnapshotQueue", "", "sqs:SendMessage"),
+		grants("key", via("dynamodb"), "kms:Decrypt"),
+	)
+}
+
 // permissions is what each function may, and nothing else. A permission that is
 // added or taken away in the template is added or taken away here, by someone
 // who can say why.
@@ -92,9 +104,14 @@ func permissions() map[string][]string {
 			grants("bucket/t/*", "", "s3:GetObject", "s3:PutObject"),
 			grants("key", via("s3"), "kms:Decrypt", "kms:GenerateDataKey"),
 		),
+		"Sweeper": slices.Concat(sweeping("sweeper"), grants("table/index/OpenRuns", "", "dynamodb:Query")),
+		"DeadLetters": slices.Concat(
+			sweeping("dead-letters"),
+			grants("queue RunDeadLetters", "", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"),
+		),
 		"Notifier": slices.Concat(
 			basics("notifier"),
-			grants("table", "", "dynamodb:PutItem"),
+			grants("table", "", "dynamodb:PutItem", "dynamodb:UpdateItem"),
 			grants("stream", "", "dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
 			grants("table/stream/*", "", "dynamodb:ListStreams"),
 			grants("queue NotifierFailures", "", "sqs:SendMessage"),
@@ -251,6 +268,10 @@ func TestFunctionsCredentialsOpenNothingElse(t *testing.T) {
 		x.notified(t, operator, x.done(t, x.start(t, o)))
 	}
 	as(t, "", http.MethodGet, "/", nil).want(t, http.StatusOK) // wakes the console
+	sweep(t)
+	deadLetters := output(t, "RunDeadLettersUrl")
+	sendMessage(t, deadLetters, dispatch(runView{TenantID: x.id, ID: "run_00000000000000000000000000"}, 1))
+	drained(t, deadLetters, 0)
 	secret := must(stack.secrets.ListSecrets(t.Context(), &secretsmanager.ListSecretsInput{}))(t).SecretList[0].Name
 	var payload string
 	for key := range archived(t, x.id) {
@@ -355,7 +376,29 @@ func TestFunctionsCredentialsOpenNothingElse(t *testing.T) {
 			return err
 		}
 	}
+	for _, name := range []string{"RunDeadLetters", "UnhandledMessages"} {
+		queue := output(t, name+"Url")
+		attempts["sqs:SendMessage "+name] = func(ctx context.Context, c clients) error {
+			_, err := c.queues.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &queue, MessageBody: &body})
+			return err
+		}
+		attempts["sqs:ReceiveMessage "+name] = func(ctx context.Context, c clients) error {
+			_, err := c.queues.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &queue})
+			return err
+		}
+	}
+	attempts["dynamodb:Query OpenRuns"] = func(ctx context.Context, c clients) error {
+		_, err := c.db.Query(ctx, &dynamodb.QueryInput{
+			TableName: &stack.TableName, IndexName: aws.String("OpenRuns"), KeyConditionExpression: aws.String("openShard = :s"),
+			ExpressionAttributeValues: map[string]types.AttributeValue{":s": &types.AttributeValueMemberS{Value: "OPEN#0"}},
+		})
+		return err
+	}
 	records := []string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "secretsmanager:GetSecretValue"}
+	rescue := []string{
+		"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem",
+		"sqs:SendMessage ConnectionTest", "sqs:SendMessage InventorySync", "sqs:SendMessage PolicyCaptureSnapshot",
+	}
 	allowed := map[string][]string{
 		"Api": {
 			"dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "s3:GetObject",
@@ -364,7 +407,9 @@ func TestFunctionsCredentialsOpenNothingElse(t *testing.T) {
 		"ConnectionTest":        append(slices.Clone(records), "sqs:SendMessage ConnectionTest", "sqs:ReceiveMessage ConnectionTest"),
 		"InventorySync":         append(slices.Clone(records), "dynamodb:Query", "sqs:SendMessage InventorySync", "sqs:ReceiveMessage InventorySync"),
 		"PolicyCaptureSnapshot": append(slices.Clone(records), "dynamodb:Query", "s3:GetObject", "s3:PutObject", "sqs:SendMessage PolicyCaptureSnapshot", "sqs:ReceiveMessage PolicyCaptureSnapshot"),
-		"Notifier":              {"dynamodb:PutItem"},
+		"Sweeper":               append(slices.Clone(rescue), "dynamodb:Query OpenRuns"),
+		"DeadLetters":           append(slices.Clone(rescue), "sqs:ReceiveMessage RunDeadLetters"),
+		"Notifier":              {"dynamodb:PutItem", "dynamodb:UpdateItem"},
 		"Console":               {},
 	}
 	for _, function := range slices.Sorted(maps.Keys(allowed)) {

@@ -97,14 +97,16 @@ func TestDuplicateMessagesAreWorkedOnOnce(t *testing.T) {
 	}
 }
 
-// A message that is no dispatch is tried five times, put aside where a person
-// sees it, and changes nothing. One that names no run is dropped.
+// A message that is no dispatch is tried five times by the worker and three times
+// as a dead letter, put aside where a person sees it, and changes nothing. One
+// that names no run is dropped.
 func TestMalformedMessagesArePutAside(t *testing.T) {
 	x := stocked(t)
 	r := x.done(t, x.start(t, inventorySync))
 	x.notified(t, operator, r)
-	queue, aside := inventorySync.queue(t), inventorySync.deadLetters(t)
+	queue, aside := inventorySync.queue(t), output(t, "UnhandledMessagesUrl")
 	visibility(t, queue, "1") // instead of half an hour between two tries
+	visibility(t, output(t, "RunDeadLettersUrl"), "1")
 
 	marker := "e2e-" + x.id
 	malformed := []string{

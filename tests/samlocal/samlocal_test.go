@@ -39,12 +39,13 @@ import (
 // is no container engine and that none can be installed or started.
 const noEngine = 3
 
-// want is what an event must lead to: an answer of HTTP, or how many records of
-// a batch come again.
+// want is what an event must lead to: an answer of HTTP, how many records of a
+// batch come again, or the report of a sweep.
 type want struct {
 	status int
 	code   string // of the problem document
 	again  int
+	sweeps bool
 }
 
 // wants has a line for every file below /events.
@@ -70,6 +71,12 @@ var wants = map[string]want{
 	"policy-capture-snapshot-no-such-run.json":     {},
 	"policy-capture-snapshot-malformed.json":       {again: 1},
 	"policy-capture-snapshot-unknown-version.json": {again: 1},
+
+	"dead-letters-no-such-run.json":     {},
+	"dead-letters-malformed.json":       {again: 1},
+	"dead-letters-unknown-version.json": {again: 1},
+
+	"sweeper-minute.json": {sweeps: true},
 
 	"notifier-run-queued.json": {},
 	"notifier-run-ended.json":  {},
@@ -183,7 +190,7 @@ func events(t *testing.T, root string) []string {
 
 // logicalID is the template's name of the function that an event is for.
 func logicalID(event string) string {
-	for _, function := range []string{"api", "connection-test", "inventory-sync", "policy-capture-snapshot", "notifier", "console"} {
+	for _, function := range []string{"api", "connection-test", "inventory-sync", "policy-capture-snapshot", "dead-letters", "sweeper", "notifier", "console"} {
 		if !strings.HasPrefix(event, function+"-") {
 			continue
 		}
@@ -214,6 +221,7 @@ func invoke(t *testing.T, root string, env []string, event string) {
 		Body              string
 		ErrorType         string
 		BatchItemFailures *[]json.RawMessage
+		Faults            *int
 	}
 	if err := json.Unmarshal(out, &got); err != nil {
 		t.Errorf("%s: the answer %q is no JSON: %v", event, out, err)
@@ -228,6 +236,10 @@ func invoke(t *testing.T, root string, env []string, event string) {
 	case want.status != 0:
 		if got.StatusCode != want.status || problem.Code != want.code {
 			t.Errorf("%s: %d %s, want %d %s: %.600s", event, got.StatusCode, problem.Code, want.status, want.code, out)
+		}
+	case want.sweeps:
+		if got.Faults == nil || *got.Faults != 0 {
+			t.Errorf("%s: %s, want the report of a sweep without faults", event, out)
 		}
 	case got.BatchItemFailures == nil || len(*got.BatchItemFailures) != want.again:
 		t.Errorf("%s: %s, want %d that come again", event, out, want.again)
