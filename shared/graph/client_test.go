@@ -498,9 +498,9 @@ func TestLimiterIsAsked(t *testing.T) {
 	stop := errors.New("no budget")
 	var asked []string
 	r := m.reader(newClock(), func(c *Config) {
-		c.Limiter = limiterFunc(func(lane Lane, n int) error {
+		c.Limiter = limiterFunc(func(lane Lane, _ bool, n int) error {
 			asked = append(asked, fmt.Sprint(lane, n))
-			if len(asked) > 1 {
+			if len(asked) > 2 {
 				return stop
 			}
 			return nil
@@ -512,14 +512,16 @@ func TestLimiterIsAsked(t *testing.T) {
 	if _, err := r.Get(t.Context(), Request{Path: "groups"}); !errors.Is(err, stop) {
 		t.Error(err)
 	}
-	if !slices.Equal(asked, []string{"intune1", "directory1"}) || len(m.seen()) != 1 {
+	if !slices.Equal(asked, []string{"entra1", "intune1", "directory1"}) || len(m.seen()) != 1 {
 		t.Error(asked)
 	}
 }
 
-type limiterFunc func(Lane, int) error
+type limiterFunc func(Lane, bool, int) error
 
-func (f limiterFunc) Take(_ context.Context, l Lane, n int) error { return f(l, n) }
+func (f limiterFunc) Take(_ context.Context, l Lane, write bool, n int) error { return f(l, write, n) }
+
+func (limiterFunc) Throttled(context.Context, Lane, bool, time.Time) {}
 
 func FuzzParseError(f *testing.F) {
 	for _, s := range []string{
