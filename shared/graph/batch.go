@@ -145,11 +145,6 @@ func (c *core) pauseBatch(ctx context.Context, renewed *bool, open []*part) erro
 	var longest *part
 	renew := false
 	limited := map[share]time.Duration{}
-	defer func() {
-		for s, wait := range limited {
-			c.throttled(ctx, s.lane, s.write, wait)
-		}
-	}()
 	for _, p := range open {
 		if p.done {
 			continue
@@ -172,6 +167,9 @@ func (c *core) pauseBatch(ctx context.Context, renewed *bool, open []*part) erro
 		if longest == nil || p.wait > longest.wait {
 			longest = p
 		}
+	}
+	for s, wait := range limited {
+		c.throttled(ctx, s.lane, s.write, wait)
 	}
 	if renew {
 		*renewed = true

@@ -304,7 +304,14 @@ type call struct {
 	tried *int
 }
 
-func (cl call) write() bool { return isWrite(cl.method) }
+// write reports whether a call is a write and nothing else. A batch is a POST
+// whatever it holds.
+func (cl call) write() bool {
+	if len(cl.parts) == 0 {
+		return isWrite(cl.method)
+	}
+	return !slices.ContainsFunc(cl.parts, func(p *part) bool { return !isWrite(p.method) })
+}
 
 func isWrite(method string) bool { return method != http.MethodGet }
 

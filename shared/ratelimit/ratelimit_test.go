@@ -57,7 +57,7 @@ func (b *bed) send(ctx context.Context, l *Limiter, lane graph.Lane, write bool)
 		var wait *WaitError
 		switch {
 		case errors.As(err, &wait):
-			time.Sleep(wait.After) //nolint:forbidigo // fake time
+			time.Sleep(wait.After)
 			continue
 		case err != nil:
 			b.t.Error(err)
@@ -186,12 +186,12 @@ func TestLimitOfOneStopsAll(t *testing.T) {
 		if err := one.Take(t.Context(), graph.LaneDirectory, false, 1); err != nil {
 			t.Errorf("another lane: %v", err)
 		}
-		time.Sleep(leaseLife) //nolint:forbidigo // fake time
+		time.Sleep(leaseLife)
 		wantWait(t, take(other), true, pause-leaseLife)
 		wantWait(t, take(b.limiter("a")), true, pause-leaseLife)
 
 		// A pause that is short is waited in place, to its end.
-		time.Sleep(time.Until(until) - 3*time.Second) //nolint:forbidigo // fake time
+		time.Sleep(time.Until(until) - 3*time.Second)
 		for _, l := range []*Limiter{one, other} {
 			if err := take(l); err != nil {
 				t.Error(err)
@@ -253,7 +253,7 @@ func TestWritesForRequests(t *testing.T) {
 			l := b.limiter("a")
 			for range tt.requests {
 				b.send(t.Context(), l, graph.LaneIntune, false)
-				time.Sleep(100 * time.Millisecond) //nolint:forbidigo // fake time: a request of Graph takes its time
+				time.Sleep(100 * time.Millisecond) // a request to Graph takes its time
 			}
 			t.Logf("%d requests: %d leases", tt.requests, b.leases())
 			if b.leases() > tt.leases {
@@ -271,7 +271,7 @@ func TestUnusedLeasesEnd(t *testing.T) {
 		for range 200 {
 			b.send(t.Context(), l, graph.LaneIntune, false)
 		}
-		time.Sleep(time.Minute) //nolint:forbidigo // fake time
+		time.Sleep(time.Minute)
 		before := b.leases()
 		for range firstLease + 1 {
 			b.send(t.Context(), l, graph.LaneIntune, false)
@@ -321,7 +321,7 @@ func TestWithoutStorage(t *testing.T) {
 		b.mu.Lock()
 		b.broken = nil
 		b.mu.Unlock()
-		time.Sleep(2 * time.Minute) //nolint:forbidigo // fake time
+		time.Sleep(2 * time.Minute)
 		b.send(t.Context(), l, graph.LaneIntune, false)
 		if !strings.Contains(logs.String(), "can be read again") {
 			t.Errorf("logs:\n%s", logs.String())
