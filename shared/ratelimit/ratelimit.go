@@ -215,7 +215,11 @@ type bucket struct {
 	heldUntil time.Time
 }
 
+// giveBack keeps tokens for the next caller, unless none may be kept.
 func (b *bucket) giveBack(n int) {
+	if b.quota.lease == 1 {
+		return
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.held += n

@@ -383,6 +383,61 @@ func TestCallersTime(t *testing.T) {
 	})
 }
 
+// What a call took before it was refused or stopped is there for the next one.
+func TestNothingIsLostToRefusals(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBed(t)
+		l := b.limiter("a")
+		l.Throttled(t.Context(), graph.LaneIntune, false, time.Now().Add(time.Minute))
+		for range 10 {
+			wantWait(t, l.Take(t.Context(), graph.LaneIntune, true, 1), true, time.Minute)
+		}
+		if b.leases() != 1 {
+			t.Errorf("%d leases for writes that were refused", b.leases())
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		l := newBed(t).limiter("a")
+		stopped, stop := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, stop)
+		if err := l.Take(stopped, graph.LaneIntune, true, 25); !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		if err := l.Take(t.Context(), graph.LaneIntune, true, 20); err != nil || time.Since(began) != 0 {
+			t.Errorf("%v after %s", err, time.Since(began))
+		}
+	})
+}
+
+// recorder notes what is asked of storage.
+type recorder struct {
+	run.Rates
+	asked []run.RateRequest
+}
+
+func (r *recorder) LeaseTokens(ctx context.Context, q run.RateRequest) (run.RateLease, error) {
+	r.asked = append(r.asked, q)
+	return r.Rates.LeaseTokens(ctx, q)
+}
+
+// A lease of a bucket that is filling is one write only for who tells what it
+// saw last.
+func TestLeasesTellWhatWasSeen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &recorder{Rates: memstore.New()}
+		l := New(r, "a", Options{})
+		for range firstLease + 1 {
+			if err := l.Take(t.Context(), graph.LaneIntune, false, 1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if len(r.asked) != 2 || !r.asked[0].Seen.IsZero() || !r.asked[1].Seen.After(time.Now()) {
+			t.Errorf("asked %+v", r.asked)
+		}
+	})
+}
+
 // Every lane has a budget, and every budget is one that storage accepts.
 func TestQuotas(t *testing.T) {
 	for lane, all := range quotas {
@@ -391,8 +446,17 @@ func TestQuotas(t *testing.T) {
 			if err := r.Validate(); err != nil {
 				t.Errorf("%s: %s: %v", lane, q.service, err)
 			}
-			if l := q.rate().Burst / localShare; q.lease > q.rate().Burst || l < 0 {
+			if q.lease > q.rate().Burst {
 				t.Errorf("%s: lease of %d from a bucket of %d", q.service, q.lease, q.rate().Burst)
+			}
+			// All tokens of a window, and those that were leased before and kept, fit
+			// into the part of the limit that is ours.
+			window := q.window
+			if q.lease > 1 {
+				window += leaseLife
+			}
+			if most := float64(q.rate().Burst) + float64(window)/float64(q.rate().Interval); q.limit > 1 && most > margin*float64(q.limit)+0.01 {
+				t.Errorf("%s: %.1f requests in a window of %d", q.service, most, q.limit)
 			}
 		}
 	}
