@@ -3,9 +3,11 @@ package operation
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"testing"
 	"time"
 
+	"tenantatlas/shared/engine"
 	"tenantatlas/shared/graph"
 	"tenantatlas/shared/ratelimit"
 	"tenantatlas/shared/reason"
@@ -53,6 +55,22 @@ func TestScheduledRunLeavesTheReserve(t *testing.T) {
 		}
 		if err := ask(claimReader{Reader: shared}); err != nil {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// And which of the two a run is stands on its record.
+	d := Deps{Connect: func(context.Context, run.Tenant) (Reader, error) { return shared, nil }}
+	bind, err := d.Bind(run.OpConnectionTest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, scheduled := range []bool{true, false} {
+		op, err := bind(t.Context(), run.Run{Scheduled: scheduled}, run.Tenant{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wait *engine.Wait
+		if _, err := op.Act(t.Context(), run.Item{Key: credentialItem}); errors.As(err, &wait) != scheduled {
+			t.Errorf("scheduled %t: %v", scheduled, err)
 		}
 	}
 }

@@ -72,7 +72,7 @@ func (d Deps) Bind(op run.Operation) (engine.Bind, error) {
 		}
 		// Retries are bounded for each claim; what is left to do then waits in the
 		// queue, where the engine spaces it out.
-		claimed := claimReader{Reader: reader, retries: &graph.RetryBudget{}}
+		claimed := claimReader{Reader: reader, retries: &graph.RetryBudget{}, scheduled: r.Scheduled}
 		return bind(session{Deps: d, run: r, tenant: t, graph: claimed}), nil
 	}, nil
 }
