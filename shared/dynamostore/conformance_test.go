@@ -56,6 +56,7 @@ func TestConformance(t *testing.T) {
 			t.Run("Runs", func(t *testing.T) { runtest.Runs(t, open) })
 			t.Run("Policies", func(t *testing.T) { runtest.Policies(t, open) })
 			t.Run("Records", func(t *testing.T) { runtest.Records(t, open) })
+			t.Run("Rates", func(t *testing.T) { runtest.Rates(t, open) })
 			t.Run("FaultsWithSDKRetries", func(t *testing.T) { runtest.Faults(t, open) })
 			t.Run("FaultsWithoutSDKRetries", func(t *testing.T) { runtest.Faults(t, opener(t, d, once)) })
 		})

@@ -1,5 +1,6 @@
 // Package dynamostore keeps tenants, runs, policies and records in one DynamoDB
-// table. It implements run.Tenants, run.Runs, run.Policies and run.Records.
+// table. It implements run.Tenants, run.Runs, run.Policies, run.Records and
+// run.Rates.
 //
 // It imports only package run and the AWS SDK. All keys are made in keys.go, all
 // items are marshaled through the unexported structs of the item files, and SDK
@@ -13,7 +14,8 @@
 //     already succeeded. Every write therefore leaves evidence that only it could
 //     leave (an epoch with a content token, an audit event, an owner), and is
 //     sent again until it is answered. A condition that fails is checked against
-//     the evidence before it is reported.
+//     the evidence before it is reported. Leases of tokens alone leave none: see
+//     run.Rates.
 //   - Times are stored as fixed-width UTC text with nanoseconds, so that they
 //     sort and survive a round trip exactly.
 package dynamostore

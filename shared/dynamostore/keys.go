@@ -47,6 +47,7 @@ const (
 	entityVersion      = "Version"
 	entityNotification = "Notification"
 	entityAudit        = "Audit"
+	entityRate         = "Rate"
 )
 
 // key is the primary key of one item.
@@ -106,6 +107,8 @@ func auditKey(tenantID string, at time.Time, runID, event, token string) key {
 	}
 	return key{auditPartition(tenantID, monthOf(at)), sk}
 }
+
+func rateKey(k run.RateKey) key { return key{partition(k.TenantID) + "L#" + k.Service, "B"} }
 
 // Prefixes of sort keys.
 const (

@@ -56,6 +56,7 @@ func exampleItems(t *testing.T) []any {
 		newNotificationItem(run.Notification{UserID: "{user}", TenantID: "{tenant}", RunID: "{run}", Kind: run.NotifyEnded, At: exampleTime}),
 		audit,
 		change,
+		newRateItem(run.RateKey{TenantID: "{tenant}", Service: "{service}"}),
 	}
 }
 
@@ -99,7 +100,7 @@ func TestTableDocument(t *testing.T) {
 	fmt.Fprintln(&b, "Printed from the code by `go generate ./shared/dynamostore`; a test keeps it true. Words in braces are identifiers.")
 	fmt.Fprintln(&b)
 	fmt.Fprintln(&b, "Every partition key of a tenant's data begins with `T#{tenant}#`, so that tenant `1` never matches tenant `12`.")
-	fmt.Fprintln(&b, "Times are UTC text of fixed width. `expiresAt` is the TTL attribute, in seconds since 1970.")
+	fmt.Fprintln(&b, "Times are UTC text of fixed width; those of a Rate are microseconds since 1970. `expiresAt` is the TTL attribute, in seconds since 1970.")
 	fmt.Fprintln(&b)
 	fmt.Fprintln(&b, "## Items")
 	fmt.Fprintln(&b)
@@ -261,7 +262,7 @@ func TestExpressionAttributesExist(t *testing.T) {
 		attrCrashes, attrRescues, attrFault, attrCancelAt, attrCanceler, attrAttempts, attrDispatchSeq, attrNotBefore, attrOperation, attrTarget, attrInitiator, attrWriteToken,
 		attrEntity, attrTenantID, attrKeyHash, attrActiveRunID, attrPayloadHash, attrLastRunID, attrReplayUntil, attrType, attrName,
 		attrNameLower, attrPlatform, attrVanishedAt, attrLatestVersion, attrLatestHash, attrLastCapturedAt, attrRev, attrRead, attrEvent,
-		attrActorID, attrRunID, attrRole, attrDisabled, attrOwners, attrSyncedAt,
+		attrActorID, attrRunID, attrRole, attrDisabled, attrOwners, attrSyncedAt, attrTAT, attrBlockedUntil, attrExpiresAt,
 	} {
 		if !known[name] {
 			t.Errorf("no item has an attribute %q", name)

@@ -47,7 +47,7 @@ func Worker(op run.Operation) func(context.Context, *slog.Logger) (any, error) {
 		store := dynamostore.New(dynamodb.NewFromConfig(cfg), table, dynamostore.Options{})
 		connector := &operation.Connector{
 			Credentials: secretstore.New(secretsmanager.NewFromConfig(cfg), prefix, ""),
-			Endpoint:    endpoint, Version: Version, Log: log,
+			Endpoint:    endpoint, Version: Version, Log: log, Rates: store,
 		}
 		deps := operation.Deps{Policies: store, Connect: connector.Connect, Now: time.Now, Log: log}
 		if bucket != "" {

@@ -74,6 +74,7 @@ type tokenSource struct {
 	fresh   func() (azcore.TokenCredential, error)
 	observe func(Observation)
 	timeout time.Duration
+	limiter Limiter
 
 	turn  chan struct{} // capacity 1: guards what follows, and waits with a context
 	token string
@@ -100,7 +101,7 @@ func newTokenSource(cfg Config, ep Endpoint, transport policy.Transporter, clock
 		audience = own
 	}
 	ts := &tokenSource{clock: clock, scope: audience.scope(), kind: cfg.Credential.Kind(),
-		observe: cfg.observe, timeout: cfg.AttemptTimeout, turn: make(chan struct{}, 1)}
+		observe: cfg.observe, timeout: cfg.AttemptTimeout, limiter: cfg.Limiter, turn: make(chan struct{}, 1)}
 	cred := cfg.Credential
 	if (cred.Secret == "") == (len(cred.CertificatePEM) == 0) {
 		return nil, ts.refused(reason.CredentialInvalid)
@@ -175,24 +176,33 @@ func parseCertificate(data []byte) ([]*x509.Certificate, crypto.PrivateKey, erro
 }
 
 // get returns a token that is not stale, the one that Graph has just refused.
-// Concurrent callers share one acquisition.
-func (ts *tokenSource) get(ctx context.Context, stale string) (string, *Error, time.Duration, bool) {
+// Concurrent callers share one acquisition. err is final; e is for the retrier
+// to judge.
+func (ts *tokenSource) get(ctx context.Context, stale string) (token string, e *Error, wait time.Duration, given bool, err error) {
 	select {
 	case ts.turn <- struct{}{}:
 		defer func() { <-ts.turn }()
 	case <-ctx.Done():
-		return "", contextError(ctx, "", ts.clock.Now()), 0, false
+		return "", nil, 0, false, contextError(ctx, "", ts.clock.Now())
 	}
 	if ts.token != "" && ts.token != stale && ts.clock.Now().Before(ts.until) {
-		return ts.token, nil, 0, false
+		return ts.token, nil, 0, false, nil
 	}
 	start := ts.clock.Now()
 	if !ts.expires.IsZero() && !start.Before(ts.expires) {
-		return "", ts.refused(reason.CredentialExpired), 0, false
+		return "", ts.refused(reason.CredentialExpired), 0, false, nil
 	}
 	cred, err := ts.fresh()
 	if err != nil {
-		return "", ts.refused(reason.CredentialInvalid), 0, false
+		return "", ts.refused(reason.CredentialInvalid), 0, false, nil
+	}
+	if ts.limiter != nil {
+		if err := ts.limiter.Take(ctx, LaneEntra, false, 1); err != nil {
+			if ctx.Err() != nil {
+				err = contextError(ctx, "", ts.clock.Now())
+			}
+			return "", nil, 0, false, err
+		}
 	}
 	attempt, cancel := context.WithTimeout(ctx, ts.timeout)
 	defer cancel()
@@ -201,12 +211,12 @@ func (ts *tokenSource) get(ctx context.Context, stale string) (string, *Error, t
 	o := Observation{Method: http.MethodPost, Path: "token", Lane: LaneEntra, Status: http.StatusOK, Duration: now.Sub(start), Attempt: 1}
 	if err != nil {
 		if ctx.Err() != nil {
-			return "", contextError(ctx, "", now), 0, false
+			return "", nil, 0, false, contextError(ctx, "", now)
 		}
-		e, wait, given := ts.entraError(err)
+		e, wait, given = ts.entraError(err)
 		o.Status, o.Code = e.Failure.HTTPStatus, e.Failure.Code
 		ts.observe(o)
-		return "", e, wait, given
+		return "", e, wait, given, nil
 	}
 	ts.observe(o)
 	// Renew early: a request must not leave with a token that ends on the way.
@@ -214,7 +224,7 @@ func (ts *tokenSource) get(ctx context.Context, stale string) (string, *Error, t
 	// is too; what follows is on ours.
 	life := time.Until(tok.ExpiresOn)
 	ts.token, ts.until = tok.Token, now.Add(life-min(5*time.Minute, life/4))
-	return ts.token, nil, 0, false
+	return ts.token, nil, 0, false, nil
 }
 
 // entraAnswer is the error body of the token endpoint.

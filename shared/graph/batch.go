@@ -104,7 +104,7 @@ func newPart(r Request) (*part, error) {
 // batch works on up to BatchSize parts until each is done. It returns an error
 // when a call failed as a whole; what is not done then stays so.
 func (c *core) batch(ctx context.Context, parts []*part) error {
-	r := retrier{c: c}
+	renewed := false
 	for {
 		open := make([]*part, 0, len(parts))
 		for _, p := range parts {
@@ -115,8 +115,6 @@ func (c *core) batch(ctx context.Context, parts []*part) error {
 		if len(open) == 0 {
 			return nil
 		}
-		r.lane = open[0].lane
-		r.attempts++
 		if err := c.batchCall(ctx, open); err != nil {
 			var large *TooLargeError
 			if !errors.As(err, &large) {
@@ -135,7 +133,7 @@ func (c *core) batch(ctx context.Context, parts []*part) error {
 			}
 			return nil
 		}
-		if err := c.pauseBatch(ctx, &r, open); err != nil {
+		if err := c.pauseBatch(ctx, &renewed, open); err != nil {
 			return err
 		}
 	}
@@ -143,19 +141,23 @@ func (c *core) batch(ctx context.Context, parts []*part) error {
 
 // pauseBatch gives up the parts that cannot be tried again in place, and waits
 // once, for the longest of the pauses that the others were asked for.
-func (c *core) pauseBatch(ctx context.Context, r *retrier, open []*part) error {
+func (c *core) pauseBatch(ctx context.Context, renewed *bool, open []*part) error {
 	var longest *part
 	renew := false
+	limited := map[share]time.Duration{}
 	for _, p := range open {
 		if p.done {
 			continue
 		}
-		if p.last.Action == reason.ActionNewToken && !r.renewed {
+		if p.last.Action == reason.ActionNewToken && !*renewed {
 			// The envelope was accepted and the part was not: the service behind
 			// it did not take the token. There is one more for the whole batch.
 			renew, p.wait = true, 0
 		} else {
-			wait, err := c.judge(ctx, p.last, p.lane, p.tries, p.wait, p.given)
+			wait, err := c.judge(ctx, failed{err: p.last, lane: p.lane, write: isWrite(p.method), tries: p.tries, wait: p.wait, given: p.given})
+			if s := (share{p.lane, isWrite(p.method)}); p.last.Action == reason.ActionWait {
+				limited[s] = max(limited[s], wait)
+			}
 			if err != nil {
 				p.fail(err)
 				continue
@@ -166,8 +168,11 @@ func (c *core) pauseBatch(ctx context.Context, r *retrier, open []*part) error {
 			longest = p
 		}
 	}
+	for s, wait := range limited {
+		c.throttled(ctx, s.lane, s.write, wait)
+	}
 	if renew {
-		r.renewed = true
+		*renewed = true
 		c.tokens.drop(ctx)
 	}
 	if longest == nil {
@@ -204,7 +209,6 @@ func (c *core) batchCall(ctx context.Context, open []*part) error {
 	byID := make(map[string]*part, len(open))
 	for i, p := range open {
 		p.id = strconv.Itoa(i + 1)
-		p.tries++
 		p.last, p.wait, p.given = nil, 0, false
 		byID[p.id] = p
 		envelope.Requests = append(envelope.Requests, batchPart{p.id, p.method, p.url, p.headers})
@@ -213,10 +217,14 @@ func (c *core) batchCall(ctx context.Context, open []*part) error {
 	if err != nil {
 		return err
 	}
+	tried := open[0].tries // all of them were in the same calls
 	resp, err := c.do(ctx, call{method: http.MethodPost, url: c.root.String() + "/$batch", path: "$batch", lane: open[0].lane,
-		body: body, doing: reason.ReadList, parts: len(open)})
+		body: body, doing: reason.ReadList, parts: open, tried: &tried})
 	if err != nil {
-		return err
+		return err // the parts go on only after answers that were too large, which is no failed attempt
+	}
+	for _, p := range open {
+		p.tries = tried
 	}
 	var answers struct {
 		Responses []batchAnswer `json:"responses"`

@@ -166,7 +166,7 @@ func newCore(cfg Config, readOnly bool) (*core, error) {
 		cfg.AttemptTimeout = time.Minute
 	}
 	if cfg.Clock == nil {
-		cfg.Clock = systemClock{}
+		cfg.Clock = SystemClock{}
 	}
 	var transport policy.Transporter = &boundedTransport{client: ownClient(cfg.HTTPClient), limit: cfg.MaxResponse, agent: "TenantAtlas/" + cfg.Version}
 	tokens, err := newTokenSource(cfg, ep, transport, cfg.Clock)
@@ -201,11 +201,12 @@ func (cfg Config) observe(o Observation) {
 // test can tell a credential fault from a fault of Graph.
 func (c *core) CheckToken(ctx context.Context) error {
 	r := retrier{c: c, lane: LaneEntra}
+	budgetOf(ctx).request(1)
 	for {
 		r.attempts++
-		_, e, wait, given := c.tokens.get(ctx, "")
-		if e == nil {
-			return nil
+		_, e, wait, given, err := c.tokens.get(ctx, "")
+		if err != nil || e == nil {
+			return err
 		}
 		if err := r.again(ctx, e, wait, given); err != nil {
 			return err
@@ -231,7 +232,7 @@ func (c *core) Get(ctx context.Context, req Request) (Response, error) {
 	if err != nil {
 		return Response{}, err
 	}
-	return c.do(ctx, call{method: http.MethodGet, url: u, path: req.Path, header: header, doing: req.Doing, parts: 1})
+	return c.do(ctx, call{method: http.MethodGet, url: u, path: req.Path, header: header, doing: req.Doing})
 }
 
 var (
@@ -296,7 +297,48 @@ type call struct {
 	header http.Header
 	body   []byte
 	doing  reason.Doing
-	parts  int // requests in it, for the limiter
+	// parts are the requests of a batch; empty for a call that is one request.
+	parts []*part
+	// tried counts the attempts; it comes in above 0 when the parts of a batch
+	// were sent before, so that the calls of a batch share one count.
+	tried *int
+}
+
+// write reports whether a call is a write and nothing else. A batch is a POST
+// whatever it holds.
+func (cl call) write() bool {
+	if len(cl.parts) == 0 {
+		return isWrite(cl.method)
+	}
+	return !slices.ContainsFunc(cl.parts, func(p *part) bool { return !isWrite(p.method) })
+}
+
+func isWrite(method string) bool { return method != http.MethodGet }
+
+// take asks the limiter for everything that a call holds.
+func (c *core) take(ctx context.Context, cl call) error {
+	if c.limiter == nil {
+		return nil
+	}
+	shares := map[share]int{}
+	var order []share
+	add := func(s share) {
+		if shares[s]++; shares[s] == 1 {
+			order = append(order, s)
+		}
+	}
+	if len(cl.parts) == 0 {
+		add(share{cl.lane, cl.write()})
+	}
+	for _, p := range cl.parts {
+		add(share{p.lane, isWrite(p.method)})
+	}
+	for _, s := range order {
+		if err := c.limiter.Take(ctx, s.lane, s.write, shares[s]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // do sends a call until it is answered or given up; see retrier.again.
@@ -305,23 +347,31 @@ func (c *core) do(ctx context.Context, cl call) (Response, error) {
 		cl.lane = LaneOf(cl.path)
 	}
 	clientID := uuid.NewString()
-	r := retrier{c: c, lane: cl.lane}
+	r := retrier{c: c}
+	if cl.tried != nil {
+		r.attempts = *cl.tried
+		defer func() { *cl.tried = r.attempts }()
+	}
+	if r.attempts == 0 {
+		budgetOf(ctx).request(max(1, len(cl.parts)))
+	}
 	stale := ""
 	for {
 		r.attempts++
-		token, e, wait, given := c.tokens.get(ctx, stale)
-		r.lane = LaneEntra
+		token, e, wait, given, err := c.tokens.get(ctx, stale)
+		if err != nil {
+			return Response{}, err
+		}
+		r.lane, r.write = LaneEntra, false
 		if e == nil {
-			r.lane = cl.lane
-			var (
-				resp Response
-				err  error
-			)
-			if c.limiter != nil {
-				if err := c.limiter.Take(ctx, cl.lane, cl.parts); err != nil {
-					return Response{}, err
+			r.lane, r.write = cl.lane, cl.write()
+			if err := c.take(ctx, cl); err != nil {
+				if ctx.Err() != nil {
+					err = contextError(ctx, clientID, c.clock.Now())
 				}
+				return Response{}, err
 			}
+			var resp Response
 			resp, e, wait, given, err = c.attempt(ctx, cl, token, clientID, r.attempts)
 			if err != nil {
 				return Response{}, err

@@ -493,34 +493,6 @@ func TestObserverSeesNoIDs(t *testing.T) {
 	}
 }
 
-func TestLimiterIsAsked(t *testing.T) {
-	m := newMicrosoft(t, func(w http.ResponseWriter, _ *http.Request) { reply(w, 200, `{}`) })
-	stop := errors.New("no budget")
-	var asked []string
-	r := m.reader(newClock(), func(c *Config) {
-		c.Limiter = limiterFunc(func(lane Lane, n int) error {
-			asked = append(asked, fmt.Sprint(lane, n))
-			if len(asked) > 1 {
-				return stop
-			}
-			return nil
-		})
-	})
-	if _, err := r.Get(t.Context(), Request{Path: "deviceAppManagement/mobileApps"}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := r.Get(t.Context(), Request{Path: "groups"}); !errors.Is(err, stop) {
-		t.Error(err)
-	}
-	if !slices.Equal(asked, []string{"intune1", "directory1"}) || len(m.seen()) != 1 {
-		t.Error(asked)
-	}
-}
-
-type limiterFunc func(Lane, int) error
-
-func (f limiterFunc) Take(_ context.Context, l Lane, n int) error { return f(l, n) }
-
 func FuzzParseError(f *testing.F) {
 	for _, s := range []string{
 		`{"error":{"code":"BadRequest","message":"m","innerError":{"date":"d","request-id":"` + graphID + `"}}}`,

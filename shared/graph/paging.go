@@ -108,7 +108,7 @@ func (c *core) List(ctx context.Context, req Request, opt ListOptions, fn func(j
 			return pages, c.incomplete(pages, Response{})
 		}
 		seen[next] = true
-		resp, err := c.do(ctx, call{method: http.MethodGet, url: next, path: req.Path, header: header, doing: req.Doing, parts: 1})
+		resp, err := c.do(ctx, call{method: http.MethodGet, url: next, path: req.Path, header: header, doing: req.Doing})
 		if err != nil {
 			if hinted && pages.Count == 0 && FailureOf(err).HTTPStatus == http.StatusBadRequest {
 				next, hinted = plain, false

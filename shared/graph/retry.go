@@ -42,11 +42,16 @@ func LaneOf(path string) Lane {
 	return LaneDirectory
 }
 
-// Limiter is asked before anything is sent to a lane; n is the number of
-// requests (parts of a batch are throttled each alone). An error ends the call;
-// it is returned as it is, inside an *IncompleteListError for a list.
+// Limiter shares what a tenant may be sent. It is safe for concurrent use.
 type Limiter interface {
-	Take(ctx context.Context, lane Lane, n int) error
+	// Take is called before anything is sent to a lane; n is the number of
+	// requests (parts of a batch are throttled each alone), write whether they
+	// may change something. It may wait a little. An error ends the call; it is
+	// returned as it is, inside an *IncompleteListError for a list.
+	Take(ctx context.Context, lane Lane, write bool, n int) error
+	// Throttled is called when Microsoft limited a request, whether it will be
+	// sent again or not: nothing should be sent to the lane before until.
+	Throttled(ctx context.Context, lane Lane, write bool, until time.Time)
 }
 
 // Retry says how failed attempts are repeated. Zero fields mean the defaults.
@@ -118,11 +123,22 @@ func parseRetryAfter(s string, now time.Time) (time.Duration, bool) {
 	return 0, false
 }
 
+// failed is one attempt that failed, to be judged.
+type failed struct {
+	err   *Error
+	lane  Lane
+	write bool
+	tries int           // attempts so far, this one included
+	wait  time.Duration // what Microsoft asked for
+	given bool          // whether it did
+}
+
 // retrier keeps the account of one request: how often it was tried, and whether
 // the one new token was used up.
 type retrier struct {
 	c        *core
 	lane     Lane
+	write    bool
 	attempts int
 	renewed  bool
 }
@@ -135,7 +151,11 @@ func (r *retrier) again(ctx context.Context, e *Error, wait time.Duration, given
 		r.renewed = true
 		return nil
 	}
-	wait, err := r.c.judge(ctx, e, r.lane, r.attempts, wait, given)
+	f := failed{err: e, lane: r.lane, write: r.write, tries: r.attempts, wait: wait, given: given}
+	wait, err := r.c.judge(ctx, f)
+	if e.Action == reason.ActionWait {
+		r.c.throttled(ctx, f.lane, f.write, wait)
+	}
 	if err != nil {
 		return err
 	}
@@ -145,37 +165,52 @@ func (r *retrier) again(ctx context.Context, e *Error, wait time.Duration, given
 	return nil
 }
 
-// judge returns how long to wait before a request that failed for the n-th time
-// is sent again, or the error to hand back.
-func (c *core) judge(ctx context.Context, e *Error, lane Lane, n int, wait time.Duration, given bool) (time.Duration, error) {
-	switch e.Action {
-	case reason.ActionWait:
-		if !given {
-			// Requests count while throttled, so never at once.
-			wait = c.retry.Base + c.retry.backoff(n)
-		}
-		if c.tooLong(ctx, n, wait) {
-			e.Failure.Params = reason.Params{}.Set(reason.FieldLane, string(lane)).Time(reason.FieldUntil, c.clock.Now().Add(wait))
-			return 0, &ThrottledError{Err: e, Lane: lane, RetryAfter: wait, Given: given}
-		}
-		return wait, nil
-	case reason.ActionRetry:
-		asked := wait
-		if !given {
-			asked, wait = 0, min(c.retry.backoff(n), c.retry.ShortWait)
-		}
-		if c.tooLong(ctx, n, wait) {
-			return 0, &UnavailableError{Err: e, Attempts: n, RetryAfter: asked}
-		}
-		return wait, nil
-	case reason.ActionLookFirst: // a write whose fate is not known is never repeated here
-		return 0, &UnavailableError{Err: e, Attempts: n, RetryAfter: wait}
-	}
-	return 0, e
+// share is what the limiter counts together.
+type share struct {
+	lane  Lane
+	write bool
 }
 
-func (c *core) tooLong(ctx context.Context, n int, wait time.Duration) bool {
-	return n >= c.retry.MaxAttempts || wait > c.retry.ShortWait || !c.fits(ctx, wait)
+// throttled tells the limiter that Microsoft asked for a pause from now on.
+func (c *core) throttled(ctx context.Context, lane Lane, write bool, wait time.Duration) {
+	if c.limiter != nil {
+		c.limiter.Throttled(ctx, lane, write, c.clock.Now().Add(wait))
+	}
+}
+
+// judge returns how long to wait before a request is sent again, or the error
+// to hand back. The pause of a limit is returned in both cases.
+func (c *core) judge(ctx context.Context, f failed) (time.Duration, error) {
+	switch f.err.Action {
+	case reason.ActionWait:
+		if !f.given {
+			// Requests count while throttled, so never at once.
+			f.wait = c.retry.Base + c.retry.backoff(f.tries)
+		}
+		if !c.again(ctx, f) {
+			f.err.Failure.Params = reason.Params{}.Set(reason.FieldLane, string(f.lane)).Time(reason.FieldUntil, c.clock.Now().Add(f.wait))
+			return f.wait, &ThrottledError{Err: f.err, Lane: f.lane, RetryAfter: f.wait, Given: f.given}
+		}
+		return f.wait, nil
+	case reason.ActionRetry:
+		asked := f.wait
+		if !f.given {
+			asked, f.wait = 0, min(c.retry.backoff(f.tries), c.retry.ShortWait)
+		}
+		if !c.again(ctx, f) {
+			return 0, &UnavailableError{Err: f.err, Attempts: f.tries, RetryAfter: asked}
+		}
+		return f.wait, nil
+	case reason.ActionLookFirst: // a write whose fate is not known is never repeated here
+		return 0, &UnavailableError{Err: f.err, Attempts: f.tries, RetryAfter: f.wait}
+	}
+	return 0, f.err
+}
+
+// again reports whether a request may be sent again after its pause, and then
+// takes that from the caller's budget of retries.
+func (c *core) again(ctx context.Context, f failed) bool {
+	return f.tries < c.retry.MaxAttempts && f.wait <= c.retry.ShortWait && c.fits(ctx, f.wait) && budgetOf(ctx).retry()
 }
 
 // fits reports whether a pause ends before the caller's time does.
@@ -184,11 +219,14 @@ func (c *core) fits(ctx context.Context, d time.Duration) bool {
 	return !ok || c.clock.Now().Add(d).Before(deadline)
 }
 
-type systemClock struct{}
+// SystemClock is the clock of the machine.
+type SystemClock struct{}
 
-func (systemClock) Now() time.Time { return time.Now() }
+// Now implements Clock.
+func (SystemClock) Now() time.Time { return time.Now() }
 
-func (systemClock) Sleep(ctx context.Context, d time.Duration) error {
+// Sleep implements Clock.
+func (SystemClock) Sleep(ctx context.Context, d time.Duration) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}

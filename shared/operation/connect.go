@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tenantatlas/shared/graph"
+	"tenantatlas/shared/ratelimit"
 	"tenantatlas/shared/reason"
 	"tenantatlas/shared/run"
 )
@@ -35,6 +36,8 @@ type Connector struct {
 	// defaults.
 	HTTPClient *http.Client
 	Retry      graph.Retry
+	// Rates holds the budgets of requests that all workers share. nil: none.
+	Rates run.Rates
 
 	mu      sync.Mutex
 	clients map[string]connected
@@ -65,11 +68,15 @@ func (c *Connector) Connect(ctx context.Context, t run.Tenant) (Reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read credential: %w", err)
 	}
+	var limiter graph.Limiter
+	if c.Rates != nil {
+		limiter = ratelimit.New(c.Rates, t.ID, ratelimit.Options{ShortWait: c.Retry.ShortWait, Log: c.Log})
+	}
 	reader, err := graph.NewReader(graph.Config{
 		Cloud: graph.Cloud(t.Cloud), Endpoint: c.Endpoint, TenantID: t.GraphTenantID, ClientID: t.ClientID, Version: c.Version,
 		Credential: graph.Credential{Secret: secret.ClientSecret, CertificatePEM: secret.Certificate},
 		Observer:   c.observe(t.ID), //nolint:contextcheck // the hook is handed no context
-		HTTPClient: c.HTTPClient, Retry: c.Retry,
+		HTTPClient: c.HTTPClient, Retry: c.Retry, Limiter: limiter,
 	})
 	if err != nil {
 		return nil, err

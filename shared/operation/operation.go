@@ -17,6 +17,7 @@ import (
 	"tenantatlas/shared/catalog"
 	"tenantatlas/shared/engine"
 	"tenantatlas/shared/graph"
+	"tenantatlas/shared/ratelimit"
 	"tenantatlas/shared/reason"
 	"tenantatlas/shared/run"
 )
@@ -69,7 +70,10 @@ func (d Deps) Bind(op run.Operation) (engine.Bind, error) {
 		if err != nil {
 			return nil, connectVerdict(err)
 		}
-		return bind(session{Deps: d, run: r, tenant: t, graph: reader}), nil
+		// Retries are bounded for each claim; what is left to do then waits in the
+		// queue, where the engine spaces it out.
+		claimed := claimReader{Reader: reader, retries: &graph.RetryBudget{}, scheduled: r.Scheduled}
+		return bind(session{Deps: d, run: r, tenant: t, graph: claimed}), nil
 	}, nil
 }
 
@@ -108,6 +112,10 @@ var endsRun = map[reason.Code]bool{
 // *engine.Wait, a *engine.Fail, or a *itemError when only the item failed.
 // Errors that do not come from Graph are returned as they are.
 func verdict(err error) error {
+	var limited *ratelimit.WaitError
+	if errors.As(err, &limited) {
+		return limitVerdict(limited)
+	}
 	var safe *graph.Error
 	if !errors.As(err, &safe) {
 		return err
@@ -127,6 +135,17 @@ func verdict(err error) error {
 		return &engine.Fail{Failure: failure}
 	}
 	return &itemError{failure: failure}
+}
+
+// limitVerdict is the pause that a budget asks for. Should the run's deadline
+// come first, it ends as any run that was limited too long.
+func limitVerdict(limited *ratelimit.WaitError) *engine.Wait {
+	code := reason.CodeOwnLimit
+	if limited.Throttled {
+		code = reason.GraphThrottled
+	}
+	params := reason.Params{}.Set(reason.FieldLane, string(limited.Lane)).Time(reason.FieldUntil, limited.Until)
+	return &engine.Wait{Code: string(code), After: limited.After, Failure: failureOf(reason.Failure{Code: reason.GraphThrottled, Params: params})}
 }
 
 // itemError says that one item failed and others may well succeed.

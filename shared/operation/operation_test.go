@@ -44,6 +44,10 @@ type bed struct {
 	now     time.Time
 	// through, when set, stands between the operations and Graph.
 	through func(operation.Reader) operation.Reader
+	// rates and retry are the Connector's. Waits are handed back at once, so that
+	// no test sleeps.
+	rates run.Rates
+	retry graph.Retry
 }
 
 type queue struct{ sent []delivery }
@@ -79,7 +83,8 @@ func newBed(t *testing.T, spec graphsim.TenantSpec) *bed {
 	if _, err := sim.AddTenant(spec); err != nil {
 		t.Fatal(err)
 	}
-	b := &bed{t: t, sim: sim, store: memstore.New(), archive: &memstore.Archive{}, queue: &queue{}, logs: &testlog.Buffer{}, engines: map[run.Operation]*engine.Engine{}, now: time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)}
+	b := &bed{t: t, sim: sim, store: memstore.New(), archive: &memstore.Archive{}, queue: &queue{}, logs: &testlog.Buffer{}, engines: map[run.Operation]*engine.Engine{}, now: time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC),
+		retry: graph.Retry{MaxAttempts: 1, ShortWait: time.Nanosecond}}
 	log := slog.New(slog.NewJSONHandler(b.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	err := b.store.CreateTenant(t.Context(), run.Tenant{ID: tenantID, Name: "Contoso", GraphTenantID: graphID, ClientID: clientID, Cloud: run.CloudGlobal, CredentialRef: "ref"},
 		run.Member{TenantID: tenantID, UserID: userID, Name: "anna@contoso.example", Role: run.RoleOperator}, run.AuditEvent{TenantID: tenantID, At: b.now})
@@ -87,11 +92,10 @@ func newBed(t *testing.T, spec graphsim.TenantSpec) *bed {
 		t.Fatal(err)
 	}
 	connect := func(ctx context.Context, tenant run.Tenant) (operation.Reader, error) {
-		// Waits are handed back at once, so that no test sleeps.
 		c := &operation.Connector{
 			Credentials: credentials{run.Credential{Kind: run.CredentialClientSecret, ClientSecret: canary}},
 			Endpoint:    &graph.Endpoint{GraphURL: sim.URL, AuthorityURL: sim.URL}, Version: "test", Log: log,
-			HTTPClient: sim.Client(), Retry: graph.Retry{MaxAttempts: 1, ShortWait: time.Nanosecond},
+			HTTPClient: sim.Client(), Retry: b.retry, Rates: b.rates,
 		}
 		reader, err := c.Connect(ctx, tenant)
 		if err == nil && b.through != nil {
@@ -150,6 +154,17 @@ func (b *bed) drain() {
 		if err := b.engines[m.op].Handle(b.t.Context(), m.d); err != nil {
 			b.t.Fatalf("message came back: %v", err)
 		}
+	}
+}
+
+// deliver hands over the message that was sent last, once.
+func (b *bed) deliver() {
+	b.t.Helper()
+	last := len(b.queue.sent) - 1
+	m := b.queue.sent[last]
+	b.queue.sent = b.queue.sent[:last]
+	if err := b.engines[m.op].Handle(b.t.Context(), m.d); err != nil {
+		b.t.Fatal(err)
 	}
 }
 
@@ -544,11 +559,7 @@ func TestThrottledCaptureWaits(t *testing.T) {
 	p := b.policy("ACSC Edge")
 	b.fault(graphsim.Fault{Path: "/settings$", Status: 429, RetryAfter: "315", Count: 1})
 	r := b.start(start.Request{Operation: run.OpCaptureSnapshot, PolicyID: p.ID})
-	m := b.queue.sent[0]
-	b.queue.sent = nil
-	if err := b.engines[m.op].Handle(t.Context(), m.d); err != nil {
-		t.Fatal(err)
-	}
+	b.deliver()
 	if len(b.queue.sent) != 1 || b.queue.sent[0].delay != 315*time.Second {
 		t.Fatalf("continuation %+v", b.queue.sent)
 	}

@@ -20,6 +20,7 @@ var allowed = map[string][]string{
 	"shared/reason":                  nil,
 	"shared/catalog":                 nil,
 	"shared/graph":                   {"shared/reason"},
+	"shared/ratelimit":               {"shared/run", "shared/graph"},
 	"shared/dynamostore":             {"shared/run"},
 	"shared/dynamostore/streamimage": {"shared/run", "shared/dynamostore"},
 	"shared/sqsqueue":                {"shared/run"},
@@ -31,7 +32,7 @@ var allowed = map[string][]string{
 	"shared/engine":                  {"shared/run"},
 	"shared/notifier":                {"shared/run"},
 	"shared/sweeper":                 {"shared/run"},
-	"shared/operation":               {"shared/run", "shared/engine", "shared/graph", "shared/reason", "shared/catalog"},
+	"shared/operation":               {"shared/run", "shared/engine", "shared/graph", "shared/ratelimit", "shared/reason", "shared/catalog"},
 	"shared/httpapi":                 {"shared/run", "shared/start", "shared/reason", "shared/catalog"},
 	"shared/signin":                  {"shared/run", "shared/httpapi"},
 }

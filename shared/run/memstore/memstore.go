@@ -44,6 +44,7 @@ type Store struct {
 	unnotified    map[[2]string]bool
 	ended         map[[2]string]string // what ended each run, to know a repeat
 	changes       []Change
+	rates         map[run.RateKey]run.RateState // made by rates.go
 }
 
 var (

@@ -15,4 +15,5 @@ func TestConformance(t *testing.T) {
 	t.Run("Runs", func(t *testing.T) { runtest.Runs(t, open) })
 	t.Run("Policies", func(t *testing.T) { runtest.Policies(t, open) })
 	t.Run("Records", func(t *testing.T) { runtest.Records(t, open) })
+	t.Run("Rates", func(t *testing.T) { runtest.Rates(t, open) })
 }

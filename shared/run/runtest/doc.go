@@ -22,6 +22,7 @@ type Store interface {
 	run.Runs
 	run.Policies
 	run.Records
+	run.Rates
 }
 
 // Fault is what becomes of one request to the technology below.

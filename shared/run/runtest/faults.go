@@ -2,6 +2,7 @@ package runtest
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -18,7 +19,7 @@ func Faults(t *testing.T, open Open) {
 	}{{"not done", Lose}, {"done but not answered", LoseAnswer}} {
 		for times := 1; times <= 2; times++ {
 			t.Run(fmt.Sprintf("%s %d times", fault.name, times), func(t *testing.T) {
-				for _, c := range faultCases {
+				for _, c := range slices.Concat(faultCases, rateFaultCases) {
 					t.Run(c.name, func(t *testing.T) {
 						w := newWorld(t, open)
 						do := c.prepare(w)
@@ -34,11 +35,13 @@ func Faults(t *testing.T, open Open) {
 	}
 }
 
-var faultCases = []struct {
+type faultCase struct {
 	name string
 	// prepare makes what the write needs and returns the write with its checks.
 	prepare func(w *world) func()
-}{
+}
+
+var faultCases = []faultCase{
 	{"CreateTenant", func(w *world) func() {
 		return func() {
 			id := w.ids.New(run.PrefixTenant, w.tick())
