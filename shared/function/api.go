@@ -7,12 +7,10 @@ import (
 	"os"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
-	"tenantatlas/shared/dynamostore"
 	"tenantatlas/shared/httpapi"
 	"tenantatlas/shared/run"
 	"tenantatlas/shared/s3archive"
@@ -57,7 +55,7 @@ func API(ctx context.Context, log *slog.Logger) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	store := dynamostore.New(dynamodb.NewFromConfig(cfg), table, dynamostore.Options{})
+	store := newStore(cfg, table)
 	identify := signin.Gateway(identity, time.Now)
 	if identity.KeysURL != "" {
 		identify = signin.Verifier(ctx, identity, time.Now)

@@ -18,7 +18,9 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"tenantatlas/shared/dynamostore"
 	"tenantatlas/shared/run"
 )
 
@@ -114,4 +116,11 @@ func awsConfig(ctx context.Context) (aws.Config, error) {
 		return aws.Config{}, fmt.Errorf("load AWS configuration: %w", err)
 	}
 	return cfg, nil
+}
+
+// newStore is the table. The store repeats requests itself, because only it can
+// tell what a lost answer means; a second layer below it would multiply them.
+func newStore(cfg aws.Config, table string) *dynamostore.Store {
+	client := dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) { o.RetryMaxAttempts = 1 })
+	return dynamostore.New(client, table, dynamostore.Options{})
 }

@@ -6,9 +6,7 @@ import (
 	"os"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"tenantatlas/shared/dynamostore"
 	"tenantatlas/shared/dynamostore/streamimage"
 	"tenantatlas/shared/notifier"
 	"tenantatlas/shared/run"
@@ -25,7 +23,7 @@ func Notifier(ctx context.Context, log *slog.Logger) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	store := dynamostore.New(dynamodb.NewFromConfig(cfg), table, dynamostore.Options{})
+	store := newStore(cfg, table)
 	return streamHandler(notifier.Notifier{Store: store}.Changed, log), nil
 }
 

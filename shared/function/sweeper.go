@@ -7,10 +7,8 @@ import (
 	"os"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
-	"tenantatlas/shared/dynamostore"
 	"tenantatlas/shared/notifier"
 	"tenantatlas/shared/sqsqueue"
 	"tenantatlas/shared/sweeper"
@@ -51,7 +49,7 @@ func newSweeper(ctx context.Context, log *slog.Logger) (*sweeper.Sweeper, error)
 	if err != nil {
 		return nil, err
 	}
-	store := dynamostore.New(dynamodb.NewFromConfig(cfg), table, dynamostore.Options{})
+	store := newStore(cfg, table)
 	return &sweeper.Sweeper{
 		Runs:   store,
 		Queue:  sqsqueue.New(sqs.NewFromConfig(cfg), urls),

@@ -8,12 +8,10 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
-	"tenantatlas/shared/dynamostore"
 	"tenantatlas/shared/engine"
 	"tenantatlas/shared/graph"
 	"tenantatlas/shared/operation"
@@ -44,7 +42,7 @@ func Worker(op run.Operation) func(context.Context, *slog.Logger) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		store := dynamostore.New(dynamodb.NewFromConfig(cfg), table, dynamostore.Options{})
+		store := newStore(cfg, table)
 		connector := &operation.Connector{
 			Credentials: secretstore.New(secretsmanager.NewFromConfig(cfg), prefix, ""),
 			Endpoint:    endpoint, Version: Version, Log: log, Rates: store,

@@ -321,6 +321,9 @@ type Dispatch struct {
 	TenantID    string `json:"tenant"`
 	RunID       string `json:"run"`
 	DispatchSeq int    `json:"dispatchSeq"`
+	// Scheduled lets a queue keep the runs of a tenant's schedules apart from those
+	// that people wait for.
+	Scheduled bool `json:"scheduled,omitempty"`
 }
 
 // DispatchVersion is the version of the message form.
@@ -328,7 +331,7 @@ const DispatchVersion = 1
 
 // Dispatch is the message that asks a worker to look at the run as it stands.
 func (r *Run) Dispatch() Dispatch {
-	return Dispatch{V: DispatchVersion, TenantID: r.TenantID, RunID: r.ID, DispatchSeq: r.DispatchSeq}
+	return Dispatch{V: DispatchVersion, TenantID: r.TenantID, RunID: r.ID, DispatchSeq: r.DispatchSeq, Scheduled: r.Scheduled}
 }
 
 // MaxCrashes is how many workers in a row a run may lose, or faults of ours meet,

@@ -57,14 +57,24 @@ func (q *Queue) Send(ctx context.Context, op run.Operation, d run.Dispatch, dela
 	if err != nil {
 		return fmt.Errorf("send %s: %w", op, err)
 	}
-	text := string(body)
+	text, group := string(body), messageGroup(d)
 	if _, err := q.api.SendMessage(ctx, &sqs.SendMessageInput{
-		QueueUrl: &url, MessageBody: &text, MessageGroupId: &d.TenantID,
+		QueueUrl: &url, MessageBody: &text, MessageGroupId: &group,
 		DelaySeconds: int32((delay + time.Second - 1) / time.Second),
 	}); err != nil {
 		return fmt.Errorf("send %s: %w", op, err)
 	}
 	return nil
+}
+
+// messageGroup names whose message it is. SQS serves the groups of a queue in turn
+// once one of them has many messages in flight (fair queues), so that neither a
+// tenant's load nor its schedules delay what somebody else waits for.
+func messageGroup(d run.Dispatch) string {
+	if d.Scheduled {
+		return d.TenantID + "-scheduled"
+	}
+	return d.TenantID
 }
 
 // ErrBadDispatch says that a message is not a dispatch. Delivering it again

@@ -85,6 +85,17 @@ func TestSend(t *testing.T) {
 			t.Errorf("body is %s", *last.MessageBody)
 		}
 	}
+	scheduled := dispatch()
+	scheduled.Scheduled = true
+	if err := q.Send(t.Context(), run.OpInventorySync, scheduled, 0); err != nil {
+		t.Fatal(err)
+	}
+	if group := *r.sent[len(r.sent)-1].MessageGroupId; group != dispatch().TenantID+"-scheduled" {
+		t.Errorf("message group of a schedule is %s", group)
+	}
+	if back, err := sqsqueue.ParseDispatch([]byte(*r.sent[len(r.sent)-1].MessageBody)); err != nil || back != scheduled {
+		t.Errorf("came back as %+v, %v", back, err)
+	}
 	sent := len(r.sent)
 	for _, delay := range []time.Duration{-1, run.MaxDispatchDelay + 1} {
 		if err := q.Send(t.Context(), run.OpInventorySync, dispatch(), delay); err == nil {

@@ -141,7 +141,7 @@ func newCostBed(t *testing.T, spec graphsim.TenantSpec) *costBed {
 	log := slog.New(slog.DiscardHandler)
 	connector := &operation.Connector{
 		Credentials: secrets, Endpoint: &graph.Endpoint{GraphURL: b.sim.URL, AuthorityURL: b.sim.URL}, Version: "bench",
-		Log: log, HTTPClient: b.sim.Client(),
+		Log: log, HTTPClient: b.sim.Client(), Rates: b.store,
 	}
 	deps := operation.Deps{
 		Policies: b.store, Archive: s3archive.New(objects, bucket, s3archive.Options{}),
@@ -281,6 +281,40 @@ func TestRunCosts(t *testing.T) {
 		}
 	}
 	writeCosts(t, "runs", b.costs)
+}
+
+// Ten thousand identical starts at once make one run, whoever gets there first,
+// and each is answered with it.
+func TestIdenticalStarts(t *testing.T) {
+	b := newCostBed(t, graphsim.TenantSpec{Builtin: "contoso"})
+	const n = 10_000
+	// As many at a time as functions run at once in an account that nobody raised
+	// the limit of.
+	slots := make(chan struct{}, 1000)
+	ids := make([]string, n)
+	errs := make([]error, n)
+	var wait sync.WaitGroup
+	for i := range n {
+		slots <- struct{}{}
+		wait.Go(func() {
+			defer func() { <-slots }()
+			res, err := b.starter.Start(t.Context(), start.Request{
+				TenantID: b.tenant, Principal: run.Principal{UserID: user}, Operation: run.OpInventorySync, Deadline: time.Hour,
+			})
+			ids[i], errs[i] = res.Run.ID, err
+		})
+	}
+	wait.Wait()
+	runs := map[string]int{}
+	for i, id := range ids {
+		if errs[i] != nil {
+			t.Fatalf("start %d: %v", i, errs[i])
+		}
+		runs[id]++
+	}
+	if len(runs) != 1 || b.meter.calls["SQS SendMessage"] != 1 {
+		t.Errorf("%d runs, %d messages", len(runs), b.meter.calls["SQS SendMessage"])
+	}
 }
 
 // notify tells the notifier of the changes of a run, as the stream does.

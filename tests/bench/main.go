@@ -25,6 +25,7 @@ import (
 type options struct {
 	root, write            string
 	upSeconds, testSeconds float64
+	loadOnly               bool
 	progress               io.Writer
 }
 
@@ -33,6 +34,7 @@ func main() {
 	flag.StringVar(&o.write, "write", "", "write the report to this `file`; default: standard output")
 	flag.Float64Var(&o.upSeconds, "up-seconds", 0, `how long "make up" took from nothing; default: .local/timings.json`)
 	flag.Float64Var(&o.testSeconds, "test-seconds", 0, `how long "make test" took from nothing; default: .local/timings.json`)
+	flag.BoolVar(&o.loadOnly, "load", false, "put the load on the stack and measure nothing else")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -57,6 +59,13 @@ func measure(ctx context.Context, o options, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if o.loadOnly {
+		r, err := load(ctx, stack, o.progress)
+		if err == nil {
+			renderLoad(func(format string, args ...any) { fmt.Fprintf(out, format, args...) }, r)
+		}
+		return err
+	}
 	r := report{At: time.Now().UTC(), Machine: machine()}
 	if r.Timings, err = readTimings(o); err != nil {
 		return err
@@ -69,6 +78,7 @@ func measure(ctx context.Context, o options, out io.Writer) error {
 		{"processor", func() (err error) { r.Processor, err = processor(ctx, o); return err }},
 		{"functions", func() (err error) { r.Functions, err = functions(ctx, o); return err }},
 		{"starts", func() (err error) { r.Starts, err = starts(ctx, stack, o.progress); return err }},
+		{"load", func() (err error) { r.Load, err = load(ctx, stack, o.progress); return err }},
 	} {
 		fmt.Fprintf(o.progress, "Measuring %s …\n", step.what)
 		if err := step.do(); err != nil {

@@ -32,6 +32,7 @@ type report struct {
 	Processor []benchLine
 	Functions []function
 	Starts    []latency
+	Load      loadResult
 	Timings   timings
 }
 
@@ -188,6 +189,8 @@ func render(r report) string {
 			millis(percentile(l.Took, 99)), millis(percentile(l.Took, 100)), float64(len(l.Took))/l.Elapsed.Seconds())
 	}
 
+	renderLoad(p, r.Load)
+
 	p("\n## Functions\n\nBinary and zip for linux/arm64 with the flags of the deployment. Exec to the first poll of the Lambda Runtime API: %d starts one after the other on this machine (%s/%s), "+
 		"the environment complete and no network behind it. Memory is what the process holds at its first poll (VmRSS, the most of all starts).\n\n"+
 		"| function | binary | zip | first poll, median | p90 | least | memory |\n|---|--:|--:|--:|--:|--:|--:|\n", launches, runtime.GOOS, runtime.GOARCH)
@@ -259,6 +262,17 @@ func renderRuns(p func(string, ...any), runs []cost) {
 			p("| %s | %s |\n", row.scheme, row.dollars)
 		}
 	}
+}
+
+// renderLoad writes what became of the load.
+func renderLoad(p func(string, ...any), r loadResult) {
+	p("\n## Load on the local stack\n\nEvery request was answered with a success. The stand-in for SQS serves messages in their order and knows no fair queues, so the order of finish is that of the starts; on AWS the tenants' message groups are served in turn.\n\n| what | |\n|---|--:|\n")
+	p("| identical starts, %d at a time | %d |\n| runs that they made | %d |\n| p95 of an answer | %s |\n| all answered within | %s |\n",
+		r.Identical.Clients, r.Identical.Starts, r.Identical.Runs, millis(r.Identical.P95), r.Identical.Took.Round(time.Second))
+	p("| starts of captures over %d tenants | %d |\n| ended succeeded | %d |\n| started within | %s |\n| all ended within | %s |\n",
+		r.Spread.Tenants, r.Spread.Runs, r.Spread.Succeeded, r.Spread.Starting.Round(time.Second), r.Spread.Took.Round(time.Second))
+	p("| mean wait of a tenant from start to end: least, median, most | %s, %s, %s |\n| fairness of these (Jain's index, 1 is alike) | %.3f |\n",
+		short(r.Spread.LeastWait), short(r.Spread.MedianWait), short(r.Spread.MostWait), r.Spread.Fairness)
 }
 
 func clients(n int) string {

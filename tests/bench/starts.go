@@ -106,69 +106,111 @@ type runView struct {
 
 func (r runView) terminal() bool { return r.Status != "queued" && r.Status != "running" }
 
-// starts measures starts over the running stack's origin, in a tenant made for
-// the purpose.
-func starts(ctx context.Context, stack *stackfile.Stack, progress io.Writer) (rows []latency, err error) {
+// bench is the running stack as measurements see it.
+type bench struct {
+	stack         *stackfile.Stack
+	administrator *api
+	user          *api
+	userID        string
+	simulator     *api
+}
+
+func newBench(ctx context.Context, stack *stackfile.Stack, clients int) (*bench, error) {
 	if stack.Graph.AdminURL == "" {
-		return nil, errors.New("the stack runs without the Graph simulator, in which a tenant would be made")
+		return nil, errors.New("the stack runs without the Graph simulator, in which tenants would be made")
 	}
-	client := &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: many}}
-	defer client.CloseIdleConnections()
+	client := &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: clients}}
 	platform := slices.IndexFunc(stack.Users, func(u stackfile.User) bool { return u.PlatformAdmin })
 	owner := slices.IndexFunc(stack.Users, func(u stackfile.User) bool { return len(u.Roles) > 0 })
 	if platform < 0 || owner < 0 {
 		return nil, errors.New("the stack has no platform administrator or no member")
 	}
-	administrator, err := signedIn(ctx, stack, client, stack.Users[platform])
-	if err != nil {
+	b := &bench{stack: stack, simulator: &api{client: client}, userID: stack.Users[owner].UserID}
+	var err error
+	if b.administrator, err = signedIn(ctx, stack, client, stack.Users[platform]); err != nil {
 		return nil, err
 	}
-	user, err := signedIn(ctx, stack, client, stack.Users[owner])
-	if err != nil {
-		return nil, err
-	}
+	b.user, err = signedIn(ctx, stack, client, stack.Users[owner])
+	return b, err
+}
 
+// benchTenant is a tenant made for a measurement, synced.
+type benchTenant struct {
+	base      string // of its routes
+	simulated string // of its stand-in
+	policies  []string
+}
+
+// tenant makes a tenant with so many policies and syncs it. remove takes its
+// stand-in away again.
+func (b *bench) tenant(ctx context.Context, policies int) (t benchTenant, remove func() error, err error) {
 	graphID, clientID, secret := uuid.NewString(), uuid.NewString(), rand.Text()
-	simulator, simulated := &api{client: client}, stack.Graph.AdminURL+"/v1/tenants/"+graphID
-	_, err = simulator.ask(ctx, http.MethodPut, simulated, map[string]any{
-		"displayName": "bench", "generate": map[string]any{"seed": 1, "policies": warmUp + alone + together, "settingsPer": 5},
+	t.simulated = b.stack.Graph.AdminURL + "/v1/tenants/" + graphID
+	_, err = b.simulator.ask(ctx, http.MethodPut, t.simulated, map[string]any{
+		"displayName": "bench", "generate": map[string]any{"seed": 1, "policies": policies, "settingsPer": 5},
 		"apps": []any{map[string]any{"clientId": clientID, "secrets": []any{map[string]string{"value": secret}}, "permissions": []string{"DeviceManagementConfiguration.Read.All"}}},
 	}, nil)
 	if err != nil {
-		return nil, fmt.Errorf("simulated tenant: %w", err)
+		return t, nil, fmt.Errorf("simulated tenant: %w", err)
 	}
-	defer func() {
-		_, removeErr := simulator.ask(context.WithoutCancel(ctx), http.MethodDelete, simulated, nil, nil)
-		err = errors.Join(err, removeErr)
-	}()
-	var tenant struct{ ID string }
-	_, err = administrator.ask(ctx, http.MethodPost, stack.APIURL+"/v1/tenants", map[string]any{
+	remove = func() error {
+		_, err := b.simulator.ask(context.WithoutCancel(ctx), http.MethodDelete, t.simulated, nil, nil)
+		return err
+	}
+	var made struct{ ID string }
+	_, err = b.administrator.ask(ctx, http.MethodPost, b.stack.APIURL+"/v1/tenants", map[string]any{
 		"name": "bench " + graphID[:8], "graphTenantId": graphID, "clientId": clientID,
 		"credential": map[string]string{"kind": "client_secret", "clientSecret": secret},
-		"owner":      map[string]string{"userId": stack.Users[owner].UserID, "name": "Bench"},
-	}, &tenant)
+		"owner":      map[string]string{"userId": b.userID, "name": "Bench"},
+	}, &made)
 	if err != nil {
-		return nil, fmt.Errorf("tenant: %w", err)
+		return t, remove, fmt.Errorf("tenant: %w", err)
 	}
-	base := stack.APIURL + "/v1/tenants/" + tenant.ID
-
+	t.base = b.stack.APIURL + "/v1/tenants/" + made.ID
 	var sync runView
-	if _, err := user.ask(ctx, http.MethodPost, base+"/inventory-syncs", nil, &sync); err != nil {
-		return nil, err
+	if _, err := b.user.ask(ctx, http.MethodPost, t.base+"/inventory-syncs", nil, &sync); err != nil {
+		return t, remove, err
 	}
 	if err := await(ctx, func() (bool, error) {
-		_, err := user.ask(ctx, http.MethodGet, base+"/runs/"+sync.ID, nil, &sync)
+		_, err := b.user.ask(ctx, http.MethodGet, t.base+"/runs/"+sync.ID, nil, &sync)
 		return sync.terminal(), err
 	}); err != nil {
-		return nil, fmt.Errorf("sync: %w", err)
+		return t, remove, fmt.Errorf("sync: %w", err)
 	}
-	policies, err := policyIDs(ctx, user, base)
+	if t.policies, err = policyIDs(ctx, b.user, t.base); err != nil {
+		return t, remove, err
+	}
+	if len(t.policies) < policies {
+		return t, remove, fmt.Errorf("sync ended %s with %d policies", sync.Status, len(t.policies))
+	}
+	return t, remove, nil
+}
+
+// idle waits until no run of the user is active.
+func (b *bench) idle(ctx context.Context) error {
+	return await(ctx, func() (bool, error) {
+		var page struct{ Items []runView }
+		_, err := b.user.ask(ctx, http.MethodGet, b.stack.APIURL+"/v1/runs?active=true&pageSize=1", nil, &page)
+		return len(page.Items) == 0, err
+	})
+}
+
+// starts measures starts over the running stack's origin, in a tenant made for
+// the purpose.
+func starts(ctx context.Context, stack *stackfile.Stack, progress io.Writer) (rows []latency, err error) {
+	b, err := newBench(ctx, stack, many)
 	if err != nil {
 		return nil, err
 	}
-	if len(policies) < warmUp+alone+together {
-		return nil, fmt.Errorf("sync ended %s with %d policies", sync.Status, len(policies))
+	tenant, remove, err := b.tenant(ctx, warmUp+alone+together)
+	if remove != nil {
+		defer func() { err = errors.Join(err, remove()) }()
 	}
+	if err != nil {
+		return nil, err
+	}
+	user, base, policies := b.user, tenant.base, tenant.policies
+	idle := func() error { return b.idle(ctx) }
 
 	start := func(policy string, headers ...string) error {
 		var r runView
@@ -186,13 +228,6 @@ func starts(ctx context.Context, stack *stackfile.Stack, progress io.Writer) (ro
 		}
 		rows = append(rows, latency{Name: name, Clients: clients, Took: took, Elapsed: elapsed})
 		return nil
-	}
-	idle := func() error {
-		return await(ctx, func() (bool, error) {
-			var page struct{ Items []runView }
-			_, err := user.ask(ctx, http.MethodGet, stack.APIURL+"/v1/runs?active=true&pageSize=1", nil, &page)
-			return len(page.Items) == 0, err
-		})
 	}
 	used := policies[:warmUp]
 	if _, _, err := timed(1, warmUp, func(i int) error { return start(used[i]) }); err != nil {

@@ -32,8 +32,9 @@ var allowed = map[string][]string{
 	"shared/engine":                  {"shared/run"},
 	"shared/notifier":                {"shared/run"},
 	"shared/sweeper":                 {"shared/run"},
+	"shared/cancel":                  {"shared/run"},
 	"shared/operation":               {"shared/run", "shared/engine", "shared/graph", "shared/ratelimit", "shared/reason", "shared/catalog"},
-	"shared/httpapi":                 {"shared/run", "shared/start", "shared/reason", "shared/catalog"},
+	"shared/httpapi":                 {"shared/run", "shared/start", "shared/cancel", "shared/reason", "shared/catalog"},
 	"shared/signin":                  {"shared/run", "shared/httpapi"},
 }
 
