@@ -136,6 +136,10 @@ bench: tools-run tools-conformance $(LOCALSTACK) ## Measure and write docs/bench
 	@if [ ! -s $(LOCAL)/stack.json ]; then trap '$(LOCALSTACK) down' EXIT; $(TEST_PORTS) $(LOCALSTACK) up -detach; fi; \
 	  $(GO) run ./tests/bench -write docs/benchmarks.md
 
+.PHONY: mutants
+mutants: tools-conformance ## Break the code on purpose, one place at a time; the tests must notice
+	@$(GO) run ./tests/mutants $(MUTANTFLAGS)
+
 .PHONY: load
 load: tools-run $(LOCALSTACK) ## 10,000 identical starts, and 1,000 starts over 50 tenants, on a local stack
 	@if [ ! -s $(LOCAL)/stack.json ]; then trap '$(LOCALSTACK) down' EXIT; $(TEST_PORTS) $(LOCALSTACK) up -detach; fi; \

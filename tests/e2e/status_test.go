@@ -159,6 +159,36 @@ func TestHangingGraphHoldsNoRunBeyondItsDeadline(t *testing.T) {
 	}
 }
 
+// Graph's request for a pause holds for every worker of the tenant: the second run
+// waits without asking, until the time that the first was told.
+func TestPauseHoldsForEveryWorkerOfTheTenant(t *testing.T) {
+	x := stocked(t)
+	lift := x.fault(t, object{"kind": "read", "status": 429, "retryAfter": "900", "count": 1})
+	first := x.start(t, inventorySync)
+	waits := func(r runView) (now runView) {
+		await(t, r.Operation+" says that it waits", 30*time.Second, func() bool {
+			now = x.run(t, r.ID)
+			return now.Waiting != nil && now.Waiting.Code == "graph_throttled"
+		})
+		return now
+	}
+	a := waits(first)
+	lift()
+	asked := len(x.requests(t))
+	b := waits(x.start(t, capture))
+	for _, r := range x.requests(t)[asked:] {
+		if r.Kind == "read" {
+			t.Errorf("the second worker asked all the same: %+v", r)
+		}
+	}
+	if apart := b.Waiting.Until.Sub(*a.Waiting.Until).Abs(); apart > 2*time.Second {
+		t.Errorf("one waits until %s, the other until %s", a.Waiting.Until, b.Waiting.Until)
+	}
+	for _, r := range []runView{a, b} {
+		as(t, operator, http.MethodPost, x.path("/runs/"+r.ID+"/cancel"), nil).want(t, http.StatusOK)
+	}
+}
+
 // A short outage is waited out: the run says that it waits, and then succeeds.
 func TestShortOutageIsWaitedOut(t *testing.T) {
 	x := stocked(t)

@@ -123,12 +123,15 @@ type runView struct {
 	Initiator                                 struct{ UserID, Name string }
 	Counts                                    counts
 	Totals                                    map[string]int
-	Waiting                                   *struct{ Code string }
-	Failure                                   *failure
-	CreatedAt, UpdatedAt, DeadlineAt          time.Time
-	StartedAt, FinishedAt                     *time.Time
-	Links                                     struct{ Self, Items string }
-	Reused                                    *bool
+	Waiting                                   *struct {
+		Code  string
+		Until *time.Time
+	}
+	Failure                          *failure
+	CreatedAt, UpdatedAt, DeadlineAt time.Time
+	StartedAt, FinishedAt            *time.Time
+	Links                            struct{ Self, Items string }
+	Reused                           *bool
 }
 
 func (r runView) terminal() bool { return r.Status != "queued" && r.Status != "running" }
@@ -314,13 +317,18 @@ func (x *tenant) notifications(t testing.TB, user string, r runView) []notificat
 	return all
 }
 
-// notified waits until the end of the run was notified to the user.
+// notified waits until the end of the run was notified to the user, and the run
+// no longer waits for that to be confirmed.
 func (x *tenant) notified(t testing.TB, user string, r runView) []notification {
 	t.Helper()
 	var all []notification
 	await(t, "the notification of the end of "+r.ID, 30*time.Second, func() bool {
 		all = x.notifications(t, user, r)
 		return slices.ContainsFunc(all, func(n notification) bool { return n.Kind == "ended" })
+	})
+	await(t, "the notification of "+r.ID+" to be confirmed", 30*time.Second, func() bool {
+		_, waits := runItem(t, r)["openShard"]
+		return !waits
 	})
 	return all
 }

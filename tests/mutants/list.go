@@ -1,0 +1,96 @@
+package main
+
+// Tests that kill. The in-memory store and the DynamoDB store keep the same
+// contract, so a breakage of either is noticed by the same conformance suite.
+var (
+	conformance = []string{"-run", "^TestConformance$/^dynamodb-local$", "./shared/dynamostore"}
+	memory      = []string{"./shared/run/memstore"}
+	engine      = []string{"./shared/engine"}
+	sweeper     = []string{"./shared/sweeper", "./shared/engine"}
+	notifier    = []string{"./shared/notifier", "./shared/sweeper"}
+	starts      = []string{"./shared/httpapi", "./shared/start"}
+	rates       = []string{"./shared/ratelimit", "./shared/run/memstore", "./shared/operation"}
+)
+
+const (
+	storeStart = "shared/dynamostore/start.go"
+	storeRuns  = "shared/dynamostore/runs.go"
+	memstore   = "shared/run/memstore/memstore.go"
+	engineGo   = "shared/engine/engine.go"
+	sweeperGo  = "shared/sweeper/sweeper.go"
+	notifierGo = "shared/notifier/notifier.go"
+	limiterGo  = "shared/ratelimit/ratelimit.go"
+)
+
+var mutants = []mutant{
+	// The lock.
+	{"no lock condition", storeStart, "\tlock.when(\"attribute_not_exists(%s)\", lock.name(attrActiveRunID))\n", "", conformance},
+	{"lock not freed", storeRuns, "\tlock.setText(attrLastRunID, r.ID)\n\tlock.remove(attrActiveRunID)\n", "\tlock.setText(attrLastRunID, r.ID)\n", conformance},
+	{"no check of the role at the start", storeStart, "\tmember.whenIn(attrRole, texts(run.RolesIncluding(n.Role)))\n", "\tmember.whenPresent()\n", conformance},
+	{"no check of the tenant at the start", storeStart, "\ttenant.when(\"%s = %s\", tenant.name(attrDisabled), tenant.value(&types.AttributeValueMemberBOOL{Value: false}))\n", "\ttenant.whenPresent()\n", conformance},
+
+	// The fence. Epoch and sequence guard each other, so they are broken together.
+	{"neither epoch nor sequence checked", storeRuns, "\te.whenNumber(attrEpoch, f.Epoch)\n\te.whenNumber(attrSeq, int64(f.Seq))\n\te.when(\"attribute_exists(%s)\", e.name(attrOwner))\n", "\te.when(\"attribute_exists(%s)\", e.name(attrOwner))\n", conformance},
+	{"a worker writes after it gave the run back", storeRuns, "\te.when(\"attribute_exists(%s)\", e.name(attrOwner))\n}\n", "}\n", conformance},
+	{"claim ignores the lease", storeRuns, "\tfree.when(\"attribute_not_exists(%s)\", free.name(attrOwner))\n", "", conformance},
+	{"claim before the time", storeRuns, "\t\te.when(\"(attribute_not_exists(%[1]s) OR %[1]s <= %[2]s)\", e.name(attrNotBefore), e.text(stamp(now)))\n", "", conformance},
+	{"claim of an ended run", storeRuns, "\tclaim := func(e *expression) (run.Run, error) {\n\t\te.whenIn(attrStatus, openStatuses)\n", "\tclaim := func(e *expression) (run.Run, error) {\n", conformance},
+
+	// Rescue.
+	{"rescue without the epoch as read", storeRuns, "\te.whenIn(attrStatus, openStatuses)\n\te.whenNumber(attrEpoch, f.Epoch)\n\te.whenNumber(attrSeq, int64(f.Seq))\n\te.whenNumber(attrDispatchSeq, int64(seen.DispatchSeq))\n", "\te.whenIn(attrStatus, openStatuses)\n", conformance},
+	{"rescue raises no epoch", storeRuns, "\te.add(attrEpoch, 1)\n\te.add(attrDispatchSeq, 1)\n\te.add(attrRescues, 1)\n", "\te.add(attrDispatchSeq, 1)\n\te.add(attrRescues, 1)\n", conformance},
+	{"rescue of a worker that lives", storeRuns, "\t\te.when(\"%s <= %s\", e.name(attrLeaseUntil), e.text(stamp(now)))\n\t\te.add(attrCrashes, 1)\n", "\t\te.add(attrCrashes, 1)\n", conformance},
+	{"rescue of an ended run (riverqueue/river#1302)", storeRuns, "\te := newExpression()\n\te.whenIn(attrStatus, openStatuses)\n\te.whenNumber(attrEpoch, f.Epoch)\n", "\te := newExpression()\n\te.whenNumber(attrEpoch, f.Epoch)\n", conformance},
+
+	// Outcomes and counts.
+	{"counts without the outcomes", storeRuns, "\titems := []types.TransactWriteItem{{}, chunkPut}\n", "\tchunkPut.Put.Item[attrSK] = &types.AttributeValueMemberS{Value: \"elsewhere\"}\n\titems := []types.TransactWriteItem{{}, chunkPut}\n", conformance},
+	{"outcomes apart from the counts", memstore, "\treturn s.fencedWrite(ctx, \"CommitSlice\", f, func(r *run.Run) error {\n", "\ts.chunks[key] = append(s.chunks[key], run.Chunk{Seq: f.Seq + 1, Epoch: f.Epoch, Outcomes: slices.Clone(c.Outcomes)})\n\treturn s.fencedWrite(ctx, \"CommitSlice\", f, func(r *run.Run) error {\n", memory},
+	{"the rest has no outcome", storeRuns, "\treturn []types.TransactWriteItem{put}, nil\n}\n", "\t_ = put\n\treturn nil, nil\n}\n", conformance},
+	{"an unknown outcome counts as skipped", "shared/run/run.go", "\tif r.Unknown.Has(i) {\n", "\tif false {\n", memory},
+	{"end of a run that a worker holds", storeRuns, "\tif end.Unheld {\n", "\tif false {\n", conformance},
+
+	// The engine.
+	{"no probe", engineGo, "\tif uncertain {\n", "\tif false {\n", engine},
+	{"what was begun beside a stop is forgotten", engineGo, "Unsettled: w.run.Intent >> len(outcomes), ", "", engine},
+	{"given back without a message", engineGo, "\tif err := w.Queue.Send(ctx, r.Operation, r.Dispatch(), delay); err != nil {\n\t\treturn fmt.Errorf(\"send continuation: %w\", err)\n\t}\n", "\t_ = delay\n", engine},
+	{"a message before its time is dropped", engineGo, "\tif d.DispatchSeq != r.DispatchSeq {\n", "\tif true {\n", engine},
+	{"a stale message before its time is sent on", engineGo, "\tif d.DispatchSeq != r.DispatchSeq {\n", "\tif false {\n", engine},
+	{"the lease is not renewed", engineGo, "\theart.Go(func() { w.keepLease(ctx, stop, fence, intent) })\n", "\t_, _ = fence, intent\n", engine},
+	{"the deadline holds nobody", engineGo, "\tctx, cancel := context.WithTimeoutCause(ctx, w.run.DeadlineAt.Sub(w.Now()), errDeadline)\n", "\tctx, cancel := context.WithCancel(ctx)\n", engine},
+	{"the worker does not stop before it is stopped", engineGo, "\t\tctx, cancel = context.WithTimeoutCause(ctx, time.Until(deadline)-w.limits.Reserve, errMustStop)\n", "\t\tctx, cancel = context.WithCancel(ctx)\n\t\t_ = deadline\n", engine},
+	{"cancel is seen nowhere", "shared/run/memstore/memstore.go", "\t\tr.CancelAt, r.CanceledBy = &c.At, c.By\n", "\t\tr.CanceledBy = c.By\n", engine},
+	{"cancel while given back waits", engineGo, "\tif r.CancelAt != nil {\n\t\tw.run = r // nobody", "\tif false {\n\t\tw.run = r // nobody", engine},
+	{"permission is checked at the claim alone", engineGo, "\t\tif n > 0 && w.run.Operation.WritesTenant() {\n", "\t\tif false {\n", engine},
+	{"permission is not checked at all", engineGo, "\tif !m.Role.Includes(need) {\n", "\tif false {\n", engine},
+	{"a scheduled run keeps its worker", engineGo, "\tif w.run.Scheduled {\n", "\tif false {\n", engine},
+	{"crashes end no run", "shared/run/run.go", "\tif r.Crashes <= MaxCrashes && r.Attempts <= MaxAttempts {\n", "\tif r.Attempts <= MaxAttempts {\n", sweeper},
+	{"a panic takes the worker with it", engineGo, "\t\tif p := recover(); p != nil {\n", "\t\tif p := any(nil); p != nil {\n", engine},
+
+	// The sweeper.
+	{"no rescue", sweeperGo, "\treturn rescued, run.Failure{}\n", "\treturn nothing, run.Failure{}\n", sweeper},
+	{"only the first page is swept", sweeperGo, "\t\t\t\tif cursor = page.Next; cursor == \"\" {\n", "\t\t\t\tif cursor = page.Next; true {\n", sweeper},
+	{"one bad run ends the sweep", sweeperGo, "\tif err != nil {\n\t\treturn nothing, fmt.Errorf(\"read: %w\", err)\n\t}\n", "\tif err != nil {\n\t\tpanic(err)\n\t}\n", sweeper},
+	{"the deadline is not swept", sweeperGo, "\tif !now.Before(r.DeadlineAt) {\n", "\tif false {\n", sweeper},
+	{"a living worker is swept", sweeperGo, "\tif r.Owner != \"\" && now.Before(r.LeaseUntil.Add(limits.Grace)) {\n", "\tif false {\n", sweeper},
+	{"a waiting run is woken", sweeperGo, "\tfor _, t := range []time.Time{r.NotBefore, r.LeaseUntil} {\n", "\tfor _, t := range []time.Time{r.LeaseUntil} {\n", sweeper},
+	{"a canceled run of a dead worker goes on", sweeperGo, "\tif r.CancelAt != nil {\n", "\tif false {\n", sweeper},
+	{"ends that the stream missed stay untold", sweeperGo, "\t\treturn notified, run.Failure{}\n", "\t\treturn nothing, run.Failure{}\n", sweeper},
+	{"a dead letter leaves no cause", "shared/sweeper/deadletter.go", "\terr := s.Runs.NoteFault(ctx, d.TenantID, d.RunID, run.Failure{Code: \"internal\"})\n", "\t_, err := s.Runs.Run(ctx, d.TenantID, d.RunID)\n", sweeper},
+
+	// The notifier.
+	{"a notification without a deterministic key", notifierGo, "\t\tn.Kind, n.At = run.NotifyEnded, ended(now)\n", "\t\tn.Kind, n.At = run.NotifyEnded, time.Now()\n", notifier},
+	{"the end is not confirmed", notifierGo, "\treturn n.confirm(ctx, now)\n", "\treturn nil\n", notifier},
+	{"what expired in the stream stays untold", notifierGo, "\tcase ended(now).Sub(now.CreatedAt) > streamKeeps:\n", "\tcase false:\n", notifier},
+	{"every change notifies", notifierGo, "\tif old != nil && old.Status == now.Status {\n", "\tif false {\n", notifier},
+
+	// The start.
+	{"an undispatched run stays", "shared/start/start.go", "\tended, endErr := s.Runs.End(ctx, r.Fence(), r.Stop(run.Failure{Code: \"dispatch_failed\"}, s.Now().UTC()))\n", "\tended, endErr := r, error(nil)\n", starts},
+	{"another payload reuses the run", "shared/start/start.go", "\tif l.PayloadHash == payloadHash {\n", "\tif true {\n", starts},
+
+	// The shared limits.
+	{"a block stops nobody else", "shared/run/rate.go", "\tif s.BlockedUntil.After(r.Now) {\n", "\tif false {\n", rates},
+	{"a worker forgets its own block", limiterGo, "\t\tl.blocked[service] = until\n", "", rates},
+	{"others learn of no block", limiterGo, "\tif !ask {\n", "\tif true {\n", rates},
+	{"a budget without an end", "shared/run/rate.go", "\ttokens := max(0, min(r.Want, int(r.Latest(0).Sub(from)/each)))\n", "\ttokens := r.Want\n", rates},
+	{"scheduled runs leave nothing", limiterGo, "\t\t\tb.reserve = q.reserve()\n", "", rates},
+}
