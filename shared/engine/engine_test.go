@@ -645,37 +645,42 @@ func TestNotBeforeItsTime(t *testing.T) {
 }
 
 // What was begun beside an item that stops the slice is looked at before it is
-// done again, also when the run is given back in good order.
+// done again, also when the run is given back in good order, and whether or not
+// something before it was committed.
 func TestBegunBesideAStopIsProbed(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		b := newBed(t, 3)
-		created := map[string]bool{}
-		both := make(chan struct{})
-		b.op.act = func(_ context.Context, item run.Item) (run.Outcome, error) {
-			switch item.Key {
-			case "item-000":
-				if len(created) == 0 {
-					<-both
-					return run.Outcome{}, &engine.Wait{Code: "graph_throttled", After: time.Minute}
+	for _, stops := range []string{"item-000", "item-001"} {
+		t.Run(stops, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				b := newBed(t, 3)
+				created := map[string]bool{}
+				both := make(chan struct{})
+				b.op.act = func(_ context.Context, item run.Item) (run.Outcome, error) {
+					switch item.Key {
+					case stops:
+						if !created["item-002"] {
+							<-both
+							return run.Outcome{}, &engine.Wait{Code: "graph_throttled", After: time.Minute}
+						}
+					case "item-002":
+						created[item.Key] = true
+						close(both)
+					}
+					return run.Outcome{Status: run.OutcomeSucceeded}, nil
 				}
-			case "item-001":
-				created[item.Key] = true
-				close(both)
-			}
-			return run.Outcome{Status: run.OutcomeSucceeded}, nil
-		}
-		b.op.probe = func(item run.Item) (*run.Outcome, error) {
-			if created[item.Key] {
-				return &run.Outcome{Status: run.OutcomeSucceeded, Code: "adopted"}, nil
-			}
-			return nil, nil
-		}
-		r := b.start()
-		b.drain()
-		if got := b.check(r.ID); got.Status != run.StatusSucceeded || b.op.acted["item-001"] != 1 || b.op.probed["item-001"] != 1 {
-			t.Errorf("ended %s; created %d times after %d probes", got.Status, b.op.acted["item-001"], b.op.probed["item-001"])
-		}
-	})
+				b.op.probe = func(item run.Item) (*run.Outcome, error) {
+					if created[item.Key] {
+						return &run.Outcome{Status: run.OutcomeSucceeded, Code: "adopted"}, nil
+					}
+					return nil, nil
+				}
+				r := b.start()
+				b.drain()
+				if got := b.check(r.ID); got.Status != run.StatusSucceeded || b.op.acted["item-002"] != 1 || b.op.probed["item-002"] != 1 {
+					t.Errorf("ended %s; created %d times after %d probes", got.Status, b.op.acted["item-002"], b.op.probed["item-002"])
+				}
+			})
+		})
+	}
 }
 
 // A cancel stops a running run within its slice; what was done is kept.
