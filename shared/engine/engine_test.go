@@ -653,11 +653,12 @@ func TestBegunBesideAStopIsProbed(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				b := newBed(t, 3)
 				created := map[string]bool{}
-				both := make(chan struct{})
+				both, stopped := make(chan struct{}), false
 				b.op.act = func(_ context.Context, item run.Item) (run.Outcome, error) {
 					switch item.Key {
 					case stops:
-						if !created["item-002"] {
+						if !stopped {
+							stopped = true
 							<-both
 							return run.Outcome{}, &engine.Wait{Code: "graph_throttled", After: time.Minute}
 						}
