@@ -90,7 +90,7 @@ var mutants = []mutant{
 	// The shared limits.
 	{"a block stops nobody else", "shared/run/rate.go", "\tif s.BlockedUntil.After(r.Now) {\n", "\tif false {\n", rates},
 	{"a worker forgets its own block", limiterGo, "\t\tl.blocked[service] = until\n", "", rates},
-	{"others learn of no block", limiterGo, "\tif !ask {\n", "\tif true {\n", rates},
+	{"others learn of no block", limiterGo, "\tif !ask {\n", "\tif ask || !ask {\n", rates},
 	{"a budget without an end", "shared/run/rate.go", "\ttokens := max(0, min(r.Want, int(r.Latest(0).Sub(from)/each)))\n", "\ttokens := r.Want\n", rates},
 	{"scheduled runs leave nothing", limiterGo, "\t\t\tb.reserve = q.reserve()\n", "", rates},
 }
