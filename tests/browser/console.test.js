@@ -214,6 +214,26 @@ describe('an operator', () => {
     await clean();
   });
 
+  test('sees a run wait for Microsoft Graph and cancels it', async () => {
+    const tenant = stack.tenant('fabrikam');
+    const faults = `${stack.graph.adminUrl}/v1/faults`;
+    await fetch(faults, { method: 'POST', body: JSON.stringify({ tenant: tenant.graphTenantId, kind: 'read', status: 429, retryAfter: '20', count: 1 }) });
+    const { page, clean } = await visit(browser, stack);
+    await signIn(page, stack, stack.userWith({ contoso: 'operator', fabrikam: 'restorer' }), `/t/${tenant.id}`);
+    await page.getByRole('button', { name: 'Sync inventory' }).click();
+    await page.getByRole('link', { name: 'View run' }).first().click();
+    await page.getByText(/^Waiting for Microsoft Graph until/).waitFor();
+    await check(page, 'run-waiting');
+    await page.getByRole('button', { name: 'Cancel run' }).click();
+    assert.equal(await runEnds(page), 'Canceled');
+    await page.getByText(/canceled the run after/).waitFor();
+    await page.getByText('The run was canceled before this item. It was not touched.').first().waitFor();
+    assert.equal(await page.getByRole('button', { name: 'Cancel run' }).count(), 0);
+    await check(page, 'run-canceled');
+    await fetch(faults, { method: 'DELETE' });
+    await clean();
+  });
+
   test('signs out', async () => {
     const { page, clean } = await visit(browser, stack);
     await signIn(page, stack, stack.userWith({ contoso: 'operator' }));
