@@ -226,7 +226,7 @@ describe('an operator', () => {
     await check(page, 'run-waiting');
     await page.getByRole('button', { name: 'Cancel run' }).click();
     assert.equal(await runEnds(page), 'Canceled');
-    await page.getByText(/canceled the run after/).waitFor();
+    await page.locator('.sentence').getByText(/canceled the run after/).waitFor();
     await page.getByText('The run was canceled before this item. It was not touched.').first().waitFor();
     assert.equal(await page.getByRole('button', { name: 'Cancel run' }).count(), 0);
     await check(page, 'run-canceled');
