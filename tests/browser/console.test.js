@@ -217,7 +217,7 @@ describe('an operator', () => {
   test('sees a run wait for Microsoft Graph and cancels it', async () => {
     const tenant = stack.tenant('fabrikam');
     const faults = `${stack.graph.adminUrl}/v1/faults`;
-    await fetch(faults, { method: 'POST', body: JSON.stringify({ tenant: tenant.graphTenantId, kind: 'read', status: 429, retryAfter: '20', count: 1 }) });
+    await fetch(faults, { method: 'POST', body: JSON.stringify({ tenant: tenant.graphTenantId, kind: 'read', status: 429, retryAfter: '600' }) });
     const { page, clean } = await visit(browser, stack);
     await signIn(page, stack, stack.userWith({ contoso: 'operator', fabrikam: 'restorer' }), `/t/${tenant.id}`);
     await page.getByRole('button', { name: 'Sync inventory' }).click();
