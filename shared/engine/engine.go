@@ -194,9 +194,11 @@ func (w *work) work(ctx context.Context) error {
 		if err != nil {
 			return w.verdict(ctx, err)
 		}
-		if w.run, err = w.Runs.SavePlan(ctx, w.run.Fence(), items, w.Now()); err != nil {
+		r, err := w.Runs.SavePlan(ctx, w.run.Fence(), items, w.Now())
+		if err != nil {
 			return w.verdict(ctx, fmt.Errorf("save plan: %w", err))
 		}
+		w.run = r
 	}
 	budget := w.limits.Budget
 	if w.run.Scheduled {
@@ -319,9 +321,11 @@ func (w *work) slice(ctx, acting context.Context, op Operation) (ended bool, err
 	if len(items) == 0 {
 		return false, fmt.Errorf("plan ends at item %d of %d", w.run.Cursor, w.run.Counts.Total)
 	}
-	if w.run, err = w.Runs.BeginSlice(ctx, w.run.Fence(), run.FirstItems(len(items)), w.Now(), w.Now().Add(w.limits.Lease)); err != nil {
-		return false, fmt.Errorf("begin slice: %w", err)
+	r, err := w.Runs.BeginSlice(ctx, w.run.Fence(), run.FirstItems(len(items)), w.Now(), w.Now().Add(w.limits.Lease))
+	if err != nil {
+		return false, fmt.Errorf("begin slice: %w", err) // the run as it was known is what is given back
 	}
+	w.run = r
 	if w.run.CancelAt != nil {
 		w.run.Intent = uncertain // nothing of this slice was begun
 		return true, w.stop(ctx, w.run.Cancellation())
