@@ -405,6 +405,9 @@ func (w *work) actOne(ctx context.Context, op Operation, item run.Item, uncertai
 		if p := recover(); p != nil {
 			w.log.ErrorContext(ctx, "operation panicked", "item", item.Key, "panic", fmt.Sprint(p))
 			o, err = run.Outcome{Status: run.OutcomeFailed, Code: "internal"}, nil
+			if w.run.Operation.WritesTenant() { // it may have been done before
+				o.Code, o.Failure = run.CodeOutcomeUnknown, &run.Failure{Code: run.CodeOutcomeUnknown}
+			}
 		}
 		if err == nil {
 			o.Item, o.At = item, w.Now().UTC()
