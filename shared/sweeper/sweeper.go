@@ -171,7 +171,11 @@ func decide(r run.Run, now time.Time, limits Limits) (deed, run.Failure) {
 		}
 		return notified, run.Failure{}
 	}
-	if r.Owner != "" && now.Before(r.LeaseUntil.Add(limits.Grace)) {
+	grace := limits.Grace
+	if !now.Before(r.DeadlineAt) {
+		grace = 0 // nobody may go on with it: with 60 s of lease it ends within two minutes
+	}
+	if r.Owner != "" && now.Before(r.LeaseUntil.Add(grace)) {
 		return nothing, run.Failure{} // a worker has it, and ends it itself
 	}
 	if r.CancelAt != nil {
@@ -189,7 +193,7 @@ func decide(r run.Run, now time.Time, limits Limits) (deed, run.Failure) {
 			due = t
 		}
 	}
-	grace := min(limits.Grace<<min(r.Rescues, 20), limits.GraceMax)
+	grace = min(limits.Grace<<min(r.Rescues, 20), limits.GraceMax)
 	if now.Before(due.Add(grace)) {
 		return nothing, run.Failure{}
 	}

@@ -174,6 +174,21 @@ func TestDeadline(t *testing.T) {
 	}
 }
 
+// A run whose worker died just before the deadline ends within two minutes of it,
+// in whatever second the sweep comes.
+func TestDeadlineOfADeadWorker(t *testing.T) {
+	b := newBed(t)
+	r := b.queued()
+	b.now = r.DeadlineAt.Add(-time.Second)
+	r = b.claim(r)
+	if got := b.after(59 * time.Second); got.Ended != 0 {
+		t.Errorf("its lease held: %+v", got)
+	}
+	if got := b.after(time.Second); got.Ended != 1 {
+		t.Errorf("%+v", got)
+	}
+}
+
 // A run whose workers die again and again ends as stuck.
 func TestCrashLoop(t *testing.T) {
 	b := newBed(t)
