@@ -84,6 +84,7 @@ test: ## Everything below, from nothing
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory validate
 	@$(MAKE) --no-print-directory test-unit
+	@$(MAKE) --no-print-directory test-simulation
 	@$(MAKE) --no-print-directory test-conformance
 	@$(MAKE) --no-print-directory test-stack
 
@@ -95,6 +96,19 @@ ON_STACK := tenantatlas/tests/\(e2e\|samlocal\)
 .PHONY: test-unit
 test-unit: tools-conformance ## All tests that need no local stack, with the race detector
 	$(GOTEST) $$($(GO) list ./... | grep -v -e '$(ON_STACK)' -e 'shared/\(dynamostore\|sqsqueue\|s3archive\|secretstore\)')
+
+SEEDS ?= 10000
+# The first seed is fixed, so that the same tree gives the same result.
+SEED  ?= 1
+SOAK  ?= 2h
+
+.PHONY: test-simulation
+test-simulation: ## Simulated runs with faults of every kind: SEEDS=10000 from SEED=1 on
+	CGO_ENABLED=0 $(GO) test -count=1 -timeout 15m ./tests/simulation -run 'TestSeeds$$' -seeds=$(SEEDS) -base=$(SEED)
+
+.PHONY: soak
+soak: ## The same on random seeds for SOAK=2h; fails when memory grows
+	CGO_ENABLED=0 $(GO) test -count=1 -timeout 0 ./tests/simulation -run 'TestSoak$$' -soak=$(SOAK) -v
 
 .PHONY: test-conformance
 test-conformance: tools-conformance ## The contracts of storage and queue, over the local stack and Amazon's DynamoDB Local

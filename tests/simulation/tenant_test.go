@@ -1,0 +1,174 @@
+package simulation
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"tenantatlas/shared/engine"
+	"tenantatlas/shared/run"
+)
+
+// graphTimeout is how long one call of Microsoft Graph may take.
+const graphTimeout = 30 * time.Second
+
+// graphError is what Microsoft Graph answers when it does not do what was asked,
+// or does not say that it did.
+type graphError struct {
+	kind  string
+	after time.Duration
+}
+
+func (e *graphError) Error() string { return "graph: " + e.kind }
+
+// The ways in which a call of Microsoft Graph fails.
+const (
+	throttled   = "throttled"   // 429: not done
+	unavailable = "unavailable" // 5xx or no answer: perhaps done
+	refused     = "refused"     // 4xx: not done, and never will be
+	forbidden   = "forbidden"   // nothing of the run can be done
+	undecidable = "undecidable" // a look that cannot tell
+	broken      = "broken"      // a fault in our own code
+)
+
+// input is what a start asks for.
+type input struct {
+	Items   int `json:"items"`
+	Payload int `json:"payload"`
+}
+
+// operation is a run's work in a simulated tenant. A restore creates one object an
+// item, which carries the item's marker: a second call would make a second object.
+// An inventory reads, which harms nobody twice.
+type operation struct {
+	w     *world
+	a     *actor
+	r     run.Run
+	items int
+	early bool // looks itself when a call gives no answer, instead of leaving it to the next worker
+}
+
+func (w *world) bind(a *actor) engine.Bind {
+	return func(ctx context.Context, r run.Run, t run.Tenant) (engine.Operation, error) {
+		w.isolated(a, "Bind", r.TenantID)
+		w.isolated(a, "Bind", t.ID)
+		var in input
+		if err := json.Unmarshal(r.Input, &in); err != nil {
+			return nil, err
+		}
+		o := &operation{w: w, a: a, r: r, items: in.Items, early: w.p.early}
+		return o, o.whole(o.graph(ctx, "signin", "", nil))
+	}
+}
+
+// graph is one call of Microsoft Graph.
+func (o *operation) graph(ctx context.Context, method, item string, do func()) error {
+	ctx, cancel := context.WithTimeout(ctx, graphTimeout)
+	defer cancel()
+	return o.a.serve(&call{
+		label: o.a.id + " graph." + method + " " + item, method: "graph." + method, ctx: ctx, graph: true, runID: o.r.ID, creates: method == "create",
+		do: func() error {
+			if do != nil {
+				do()
+			}
+			return nil
+		},
+	})
+}
+
+// whole is what a failed call means for the run as a whole.
+func (o *operation) whole(err error) error {
+	var g *graphError
+	switch {
+	case err == nil:
+		return nil
+	case !errors.As(err, &g):
+		return err
+	case g.kind == throttled:
+		return &engine.Wait{Code: "graph_throttled", After: g.after, Failure: run.Failure{Code: "graph_throttled"}}
+	case g.kind == forbidden:
+		return &engine.Fail{Failure: run.Failure{Code: "graph_forbidden"}}
+	case g.kind == broken:
+		return errors.New("simulated: a fault of ours")
+	default:
+		return &engine.Wait{Code: "graph_unavailable", Failure: run.Failure{Code: "graph_unavailable"}}
+	}
+}
+
+// Plan implements engine.Operation.
+func (o *operation) Plan(ctx context.Context) ([]run.Item, error) {
+	if err := o.whole(o.graph(ctx, "list", "", nil)); err != nil {
+		return nil, err
+	}
+	items := make([]run.Item, o.items)
+	for i := range items {
+		items[i] = run.Item{Key: fmt.Sprintf("i%02d", i), Kind: "policy", Name: fmt.Sprint("Item ", i)}
+	}
+	return items, nil
+}
+
+func index(item run.Item) (i int) {
+	_, _ = fmt.Sscanf(item.Key, "i%d", &i)
+	return i
+}
+
+var succeeded = run.Outcome{Status: run.OutcomeSucceeded, Numbers: map[string]int{"policies": 1}}
+
+// Act implements engine.Operation.
+func (o *operation) Act(ctx context.Context, item run.Item) (run.Outcome, error) {
+	var err error
+	if o.r.Operation.WritesTenant() {
+		err = o.graph(ctx, "create", item.Key, func() { o.w.created(o.a, o.r, index(item)) })
+	} else {
+		err = o.graph(ctx, "read", item.Key, func() { o.w.facts[o.r.ID].read |= 1 << index(item) })
+	}
+	var g *graphError
+	if err == nil {
+		return succeeded, nil
+	}
+	if ctx.Err() != nil {
+		return run.Outcome{}, ctx.Err()
+	}
+	if errors.As(err, &g) {
+		switch g.kind {
+		case refused:
+			return run.Outcome{Status: run.OutcomeFailed, Code: "graph_bad_request", Failure: &run.Failure{Code: "graph_bad_request", HTTPStatus: 400}}, nil
+		case throttled, forbidden, broken:
+			return run.Outcome{}, o.whole(err)
+		}
+	}
+	if o.r.Operation.WritesTenant() && o.early {
+		if found, err := o.Probe(ctx, item); err == nil && found != nil {
+			return *found, nil
+		}
+	}
+	return run.Outcome{}, &engine.Wait{Code: "graph_unavailable", Failure: run.Failure{Code: "graph_unavailable"}}
+}
+
+// Probe implements engine.Operation.
+func (o *operation) Probe(ctx context.Context, item run.Item) (*run.Outcome, error) {
+	if !o.r.Operation.WritesTenant() {
+		return nil, nil // a read may be repeated
+	}
+	var found bool
+	err := o.graph(ctx, "find", item.Key, func() { found = o.w.facts[o.r.ID].creates[index(item)] > 0 })
+	var g *graphError
+	switch {
+	case err == nil && found:
+		o.w.count("probe: adopted")
+		return &succeeded, nil
+	case err == nil:
+		o.w.count("probe: nothing there")
+		return nil, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case errors.As(err, &g) && g.kind == undecidable:
+		o.w.count("probe: undecidable")
+		return &run.Outcome{Status: run.OutcomeFailed, Code: run.CodeOutcomeUnknown, Failure: &run.Failure{Code: run.CodeOutcomeUnknown}}, nil
+	case errors.As(err, &g) && g.kind != refused:
+		return nil, o.whole(err)
+	}
+	return nil, &engine.Wait{Code: "graph_unavailable", Failure: run.Failure{Code: "graph_unavailable"}}
+}
