@@ -86,16 +86,19 @@ test: ## Everything below, from nothing
 	@$(MAKE) --no-print-directory test-unit
 	@$(MAKE) --no-print-directory test-simulation
 	@$(MAKE) --no-print-directory test-conformance
+	@$(MAKE) --no-print-directory test-crash
 	@$(MAKE) --no-print-directory test-stack
 
 # The adapters of AWS, tested on the real API: the local stack's and Amazon's own.
 ADAPTERS := ./shared/dynamostore/... ./shared/sqsqueue ./shared/s3archive ./shared/secretstore
 # What needs a running local stack.
 ON_STACK := tenantatlas/tests/\(e2e\|samlocal\)
+# What has a target of its own, because it takes minutes.
+CRASH := tenantatlas/tests/crash
 
 .PHONY: test-unit
 test-unit: tools-conformance ## All tests that need no local stack, with the race detector
-	$(GOTEST) $$($(GO) list ./... | grep -v -e '$(ON_STACK)' -e 'shared/\(dynamostore\|sqsqueue\|s3archive\|secretstore\)')
+	$(GOTEST) $$($(GO) list ./... | grep -v -e '$(ON_STACK)' -e '$(CRASH)' -e 'shared/\(dynamostore\|sqsqueue\|s3archive\|secretstore\)')
 
 SEEDS ?= 10000
 # The first seed is fixed, so that the same tree gives the same result.
@@ -113,6 +116,15 @@ soak: ## The same on random seeds for SOAK=2h; fails when memory grows
 .PHONY: test-conformance
 test-conformance: tools-conformance ## The contracts of storage and queue, over the local stack and Amazon's DynamoDB Local
 	$(GOTEST) -count=1 $(ADAPTERS)
+
+.PHONY: test-crash
+# Without the race detector: the code under test is in the processes.
+test-crash: tools-conformance ## Workers and sweeper killed, and answers lost, at every call they make
+	CGO_ENABLED=0 $(GO) test -count=1 -timeout 10m -v ./tests/crash
+
+.PHONY: crash-matrix
+crash-matrix: tools-conformance ## Write docs/crash-matrix.md: what made up for each fault of test-crash
+	CGO_ENABLED=0 $(GO) test -count=1 -timeout 10m -run '^TestWorkers$$' ./tests/crash -update
 
 # Ports of the stack that tests start, so that "make up" elsewhere is not in the way.
 TEST_PORTS := PORT=18080 AWS_PORT=14566 GRAPH_PORT=18443 GRAPH_ADMIN_PORT=18444

@@ -19,6 +19,7 @@ import (
 
 	"tenantatlas/shared/dynamostore"
 	"tenantatlas/shared/run"
+	"tenantatlas/tests/lambdaruntime"
 	"tenantatlas/tests/localaws"
 )
 
@@ -39,7 +40,7 @@ var (
 
 // wants says what each event must lead to. An event that is not here, and a
 // line without its event, fail.
-var wants = map[string]func(*testing.T, *bed, invocation){
+var wants = map[string]func(*testing.T, *bed, lambdaruntime.Answer){
 	"api-health.json":                   status(200, ""),
 	"api-openapi.json":                  status(200, ""),
 	"api-me.json":                       status(200, ""),
@@ -77,12 +78,12 @@ var wants = map[string]func(*testing.T, *bed, invocation){
 	"console-config.json": status(200, ""),
 }
 
-func status(want int, code string) func(*testing.T, *bed, invocation) {
-	return func(t *testing.T, _ *bed, got invocation) {
+func status(want int, code string) func(*testing.T, *bed, lambdaruntime.Answer) {
+	return func(t *testing.T, _ *bed, got lambdaruntime.Answer) {
 		t.Helper()
 		var resp events.APIGatewayV2HTTPResponse
-		if err := json.Unmarshal(got.body, &resp); err != nil || got.failed {
-			t.Fatalf("%s, %v", got.body, err)
+		if err := json.Unmarshal(got.Body, &resp); err != nil || got.Failed {
+			t.Fatalf("%s, %v", got.Body, err)
 		}
 		var problem struct {
 			Code string `json:"code"`
@@ -96,25 +97,25 @@ func status(want int, code string) func(*testing.T, *bed, invocation) {
 
 // failures reads a partial batch answer. The list must be there: a null breaks
 // consumers that expect an array.
-func failures(t *testing.T, got invocation) int {
+func failures(t *testing.T, got lambdaruntime.Answer) int {
 	t.Helper()
 	var resp struct {
 		BatchItemFailures *[]json.RawMessage `json:"batchItemFailures"`
 	}
-	if err := json.Unmarshal(got.body, &resp); err != nil || got.failed || resp.BatchItemFailures == nil {
-		t.Fatalf("%s, %v", got.body, err)
+	if err := json.Unmarshal(got.Body, &resp); err != nil || got.Failed || resp.BatchItemFailures == nil {
+		t.Fatalf("%s, %v", got.Body, err)
 	}
 	return len(*resp.BatchItemFailures)
 }
 
-func done(t *testing.T, _ *bed, got invocation) {
+func done(t *testing.T, _ *bed, got lambdaruntime.Answer) {
 	t.Helper()
 	if n := failures(t, got); n != 0 {
 		t.Errorf("%d messages come again", n)
 	}
 }
 
-func comesAgain(t *testing.T, _ *bed, got invocation) {
+func comesAgain(t *testing.T, _ *bed, got lambdaruntime.Answer) {
 	t.Helper()
 	if n := failures(t, got); n != 1 {
 		t.Errorf("%d messages come again, want 1", n)
@@ -122,16 +123,16 @@ func comesAgain(t *testing.T, _ *bed, got invocation) {
 }
 
 // sweeps wants a sweep that dealt with all it saw.
-func sweeps(t *testing.T, _ *bed, got invocation) {
+func sweeps(t *testing.T, _ *bed, got lambdaruntime.Answer) {
 	t.Helper()
 	var report struct{ Faults *int }
-	if err := json.Unmarshal(got.body, &report); err != nil || got.failed || report.Faults == nil || *report.Faults != 0 {
-		t.Errorf("%s, %v", got.body, err)
+	if err := json.Unmarshal(got.Body, &report); err != nil || got.Failed || report.Faults == nil || *report.Faults != 0 {
+		t.Errorf("%s, %v", got.Body, err)
 	}
 }
 
-func notifies(kinds ...run.NotificationKind) func(*testing.T, *bed, invocation) {
-	return func(t *testing.T, b *bed, got invocation) {
+func notifies(kinds ...run.NotificationKind) func(*testing.T, *bed, lambdaruntime.Answer) {
+	return func(t *testing.T, b *bed, got lambdaruntime.Answer) {
 		t.Helper()
 		done(t, b, got)
 		page, err := b.store.Notifications(t.Context(), run.NotificationQuery{UserID: "event-user"}, run.PageRequest{Limit: 50})
@@ -218,7 +219,7 @@ func TestEvents(t *testing.T) {
 			if len(mine) == 0 {
 				t.Fatal("no event for this function")
 			}
-			f := launch(t, build(t, fn), b.env())
+			f := launch(t, lambdaruntime.Build(t, fn), b.env())
 			for _, path := range mine {
 				name := filepath.Base(path)
 				event, err := os.ReadFile(path)
@@ -232,7 +233,7 @@ func TestEvents(t *testing.T) {
 					}
 				}
 			}
-			if strings.Contains(f.output.String(), "not-a-real-secret") {
+			if strings.Contains(f.Output(), "not-a-real-secret") {
 				t.Error("a secret of a request is in the log")
 			}
 		})
@@ -241,20 +242,20 @@ func TestEvents(t *testing.T) {
 
 // A function that lacks its settings says which, all at once, and ends.
 func TestMissingSettings(t *testing.T) {
-	f := launch(t, build(t, "api"), []string{"AWS_REGION=" + localaws.Region})
+	f := launch(t, lambdaruntime.Build(t, "api"), []string{"AWS_REGION=" + localaws.Region})
 	deadline := time.After(30 * time.Second)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for !strings.Contains(f.output.String(), "function cannot start") {
+	for !strings.Contains(f.Output(), "function cannot start") {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("it wrote: %s", f.output)
+			t.Fatalf("it wrote: %s", f.Output())
 		}
 	}
 	for _, name := range []string{"TABLE_NAME", "ARCHIVE_BUCKET", "SECRET_PREFIX", "QUEUE_INVENTORY_SYNC_URL"} {
-		if !strings.Contains(f.output.String(), name) {
-			t.Errorf("does not name %s: %s", name, f.output)
+		if !strings.Contains(f.Output(), name) {
+			t.Errorf("does not name %s: %s", name, f.Output())
 		}
 	}
 }

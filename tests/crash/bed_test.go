@@ -1,0 +1,253 @@
+package crash
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"tenantatlas/shared/dynamostore"
+	"tenantatlas/shared/run"
+	"tenantatlas/shared/secretstore"
+	"tenantatlas/shared/sqsqueue"
+	"tenantatlas/shared/start"
+	"tenantatlas/tests/graphsim"
+	"tenantatlas/tests/lambdaruntime"
+	"tenantatlas/tests/localaws"
+)
+
+const (
+	graphClient   = "22222222-aaaa-4bbb-8ccc-000000000002"
+	clientSecret  = "crash-secret"
+	user          = "user-1"
+	bucket        = "crash"
+	leaseSeconds  = 2
+	graceSeconds  = 1
+	sweepEvery    = 500 * time.Millisecond
+	visibility    = 8 * time.Second // longer than lease, grace and sweep together, as in the template
+	policies      = 10
+	maxDeliveries = 3 // one by a worker that dies, one more, and one to spare; the template's limit is 5
+)
+
+// bed is AWS and Graph as the processes see them.
+type bed struct {
+	t        *testing.T
+	aws      string
+	sim      *graphsim.Sim
+	client   *dynamodb.Client
+	sqs      *sqs.Client
+	s3       *s3.Client
+	secrets  *secretstore.Store
+	simTrust http.RoundTripper
+	binaries map[string]string
+}
+
+func newBed(t *testing.T, functions ...string) *bed {
+	t.Helper()
+	b := &bed{t: t, aws: localaws.Ministack(t), binaries: map[string]string{}}
+	b.sim = graphsim.StartTest(t, graphsim.Options{Seed: 1, Quotas: []graphsim.Quota{}})
+	b.simTrust = b.sim.Client().Transport
+	cfg := localaws.Config(b.aws, nil)
+	b.client, b.sqs = dynamodb.NewFromConfig(cfg), sqs.NewFromConfig(cfg)
+	b.s3 = s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true })
+	b.secrets = secretstore.New(secretsmanager.NewFromConfig(cfg), "crash", "")
+	name := bucket
+	if _, err := b.s3.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &name}); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range functions {
+		b.binaries[name] = lambdaruntime.Build(t, name)
+	}
+	return b
+}
+
+// place is a table with its queues.
+type place struct {
+	*bed
+	table string
+	store *dynamostore.Store
+	urls  map[run.Operation]string
+}
+
+var operations = []run.Operation{run.OpConnectionTest, run.OpInventorySync, run.OpCaptureSnapshot}
+
+func (b *bed) newPlace() *place {
+	b.t.Helper()
+	p := &place{bed: b, table: localaws.CreateTable(b.t, b.client), urls: map[run.Operation]string{}}
+	p.store = dynamostore.New(b.client, p.table, dynamostore.Options{})
+	for _, op := range operations {
+		name := p.table + "-" + strings.NewReplacer(".", "-", "_", "-").Replace(string(op))
+		out, err := b.sqs.CreateQueue(b.t.Context(), &sqs.CreateQueueInput{
+			QueueName: &name, Attributes: map[string]string{"VisibilityTimeout": fmt.Sprint(int(visibility.Seconds()))},
+		})
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		p.urls[op] = *out.QueueUrl
+	}
+	return p
+}
+
+// env is that of a process which sees AWS and Graph at the addresses and trusts
+// the certificates of the file.
+func (p *place) env(aws, graph, trust string) []string {
+	return []string{
+		"AWS_ENDPOINT_URL=" + aws, "AWS_REGION=" + localaws.Region, "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test",
+		"TABLE_NAME=" + p.table, "ARCHIVE_BUCKET=" + bucket, "SECRET_PREFIX=crash",
+		"QUEUE_CONNECTION_TEST_URL=" + p.urls[run.OpConnectionTest], "QUEUE_INVENTORY_SYNC_URL=" + p.urls[run.OpInventorySync],
+		"QUEUE_POLICY_CAPTURE_SNAPSHOT_URL=" + p.urls[run.OpCaptureSnapshot],
+		"GRAPH_URL=" + graph, "AUTHORITY_URL=" + graph, "SSL_CERT_FILE=" + trust,
+		fmt.Sprintf("LEASE_SECONDS=%d", leaseSeconds), "SLICE_ITEMS=1", fmt.Sprintf("SWEEP_GRACE_SECONDS=%d", graceSeconds),
+	}
+}
+
+// launch starts a process without faults.
+func (p *place) launch(function string) (*lambdaruntime.Function, error) {
+	return lambdaruntime.Launch(p.binaries[function], p.env(p.aws, p.sim.URL, p.sim.CAFile))
+}
+
+// launchBehind starts a process behind a proxy that breaks one of its calls.
+func (p *place) launchBehind(function string, f fault, at int) (*lambdaruntime.Function, *proxy, error) {
+	before := newProxy(upstream{p.aws, http.DefaultTransport}, upstream{p.sim.URL, p.simTrust}, f, at)
+	trust := filepath.Join(p.t.TempDir(), "trust.pem")
+	if err := os.WriteFile(trust, before.certificate(), 0o600); err != nil {
+		return nil, before, err
+	}
+	process, err := lambdaruntime.Launch(p.binaries[function], p.env(before.aws.URL, before.graph.URL, trust))
+	if err != nil {
+		return nil, before, err
+	}
+	before.kill = process.Kill
+	return process, before, nil
+}
+
+// newTenant makes a tenant, with Graph behind it.
+func (p *place) newTenant(ctx context.Context, n int) (tenantID, graphTenant string, err error) {
+	graphTenant = fmt.Sprintf("%08d-aaaa-4bbb-8ccc-%012d", n, n)
+	if _, err := p.sim.AddTenant(graphsim.TenantSpec{
+		ID: graphTenant, Generate: &graphsim.GenerateSpec{Seed: 1, Policies: policies, SettingsPer: 3, Assigned: true},
+		Apps: []graphsim.App{{ClientID: graphClient, Secrets: []graphsim.Secret{{Value: clientSecret}}, Permissions: []string{graphsim.PermConfigurationRead}}},
+	}); err != nil {
+		return "", "", err
+	}
+	now := time.Now().UTC()
+	tenantID = run.IDSource{}.New(run.PrefixTenant, now)
+	ref, err := p.secrets.PutCredential(ctx, tenantID, run.Credential{Kind: run.CredentialClientSecret, ClientSecret: clientSecret})
+	if err != nil {
+		return "", "", err
+	}
+	return tenantID, graphTenant, p.store.CreateTenant(ctx,
+		run.Tenant{ID: tenantID, Name: "Contoso", GraphTenantID: graphTenant, ClientID: graphClient, Cloud: run.CloudGlobal, CredentialRef: ref, CredentialKind: run.CredentialClientSecret, CreatedAt: now, UpdatedAt: now},
+		run.Member{TenantID: tenantID, UserID: user, Name: "anna@contoso.example", Role: run.RoleOwner, CreatedAt: now, UpdatedAt: now},
+		run.AuditEvent{TenantID: tenantID, At: now, Event: run.AuditTenantCreated})
+}
+
+// start starts a run, as the API does.
+func (p *place) start(ctx context.Context, req start.Request, queue run.Queue, now func() time.Time) (run.Run, error) {
+	if queue == nil {
+		queue = sqsqueue.New(p.sqs, p.urls)
+	}
+	starter := start.Starter{Runs: p.store, Queue: queue, Now: now, Log: slog.New(slog.DiscardHandler)}
+	res, err := starter.Start(ctx, req)
+	return res.Run, err
+}
+
+// deliver takes the messages of a queue, as Lambda does, and hands each to handle
+// in a goroutine of its own, until ctx ends. A message that handle is done with is
+// deleted; any other comes again after its visibility timeout.
+func (p *place) deliver(ctx context.Context, op run.Operation, handle func(sqstypes.Message) (done bool)) {
+	url := p.urls[op]
+	var handling sync.WaitGroup
+	defer handling.Wait()
+	for ctx.Err() == nil {
+		out, err := p.sqs.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
+			QueueUrl: &url, MaxNumberOfMessages: 10, WaitTimeSeconds: 1,
+			MessageSystemAttributeNames: []sqstypes.MessageSystemAttributeName{sqstypes.MessageSystemAttributeNameApproximateReceiveCount},
+		})
+		if err != nil {
+			if ctx.Err() == nil {
+				p.t.Errorf("receive: %v", err)
+			}
+			return
+		}
+		for _, m := range out.Messages {
+			handling.Go(func() {
+				if !handle(m) {
+					return
+				}
+				if _, err := p.sqs.DeleteMessage(context.WithoutCancel(ctx), &sqs.DeleteMessageInput{QueueUrl: &url, ReceiptHandle: m.ReceiptHandle}); err != nil {
+					p.t.Errorf("delete a message: %v", err)
+				}
+			})
+		}
+	}
+}
+
+// waiting is how many messages a queue holds, seen or not.
+func (p *place) waiting(ctx context.Context, op run.Operation) (string, error) {
+	url := p.urls[op]
+	names := []sqstypes.QueueAttributeName{
+		sqstypes.QueueAttributeNameApproximateNumberOfMessages, sqstypes.QueueAttributeNameApproximateNumberOfMessagesNotVisible,
+		sqstypes.QueueAttributeNameApproximateNumberOfMessagesDelayed,
+	}
+	out, err := p.sqs.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &url, AttributeNames: names})
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s visible, %s taken, %s delayed", out.Attributes[string(names[0])], out.Attributes[string(names[1])], out.Attributes[string(names[2])]), nil
+}
+
+const empty = "0 visible, 0 taken, 0 delayed"
+
+// drained waits until the queue of an operation is empty.
+func (p *place) drained(ctx context.Context, op run.Operation) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*visibility)
+	defer cancel()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		left, err := p.waiting(ctx, op)
+		if err == nil && left == empty {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("the queue of %s is not empty: %s, %w", op, left, err)
+		}
+	}
+}
+
+// invoke hands a message to a worker and reports whether it is done with it.
+// lambdaruntime.ErrEnded when the worker died.
+func invoke(f *lambdaruntime.Function, m sqstypes.Message, timeout time.Duration) (done bool, err error) {
+	event, err := json.Marshal(events.SQSEvent{Records: []events.SQSMessage{{
+		MessageId: *m.MessageId, ReceiptHandle: *m.ReceiptHandle, Body: *m.Body, EventSource: "aws:sqs", Attributes: m.Attributes,
+	}}})
+	if err != nil {
+		return false, err
+	}
+	answer, err := f.Invoke(event, timeout)
+	if err != nil {
+		return false, err
+	}
+	var response events.SQSEventResponse
+	if answer.Failed || json.Unmarshal(answer.Body, &response) != nil {
+		return false, fmt.Errorf("the worker answered %s", answer.Body)
+	}
+	return len(response.BatchItemFailures) == 0, nil
+}

@@ -1,0 +1,529 @@
+// Package crash breaks runs at every call that their processes make, with the
+// real function binaries: a process is killed before the call, or after the call
+// took effect, or the call's answer is lost while the process lives. Whatever was
+// broken, the run ends as if nothing had been, and nothing is done twice.
+//
+// Which calls there are is found out by a run that nothing breaks: each process
+// sees AWS and Graph through a proxy that counts. The test plays Lambda: it takes
+// messages from the queue, hands them to workers and deletes those that are done
+// with. Time is real: leases of 2 s expire, and a sweep comes twice a second.
+package crash
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"tenantatlas/shared/catalog"
+	"tenantatlas/shared/notifier"
+	"tenantatlas/shared/run"
+	"tenantatlas/shared/sqsqueue"
+	"tenantatlas/shared/start"
+	"tenantatlas/tests/lambdaruntime"
+	"tenantatlas/tests/localaws"
+)
+
+func TestMain(m *testing.M) { os.Exit(localaws.Main(m)) }
+
+const (
+	parallel    = 16 // runs broken side by side: most of them wait for a lease to expire
+	poolSize    = 3  // workers without faults, for each operation
+	endsWithin  = 30 * time.Second
+	fewestCalls = 15 // a run of fewer calls is not counted right
+)
+
+var only = flag.Int("call", 0, "break only this call of each run")
+
+// scenario is a run that is broken.
+type scenario struct {
+	name     string
+	function string
+	op       run.Operation
+	// timeout of an invocation. With less than 35 s the engine gives the run back
+	// after each slice, so that each slice is a message of its own.
+	timeout time.Duration
+	items   int
+}
+
+var scenarios = []scenario{
+	{"sync in one invocation", "inventory-sync", run.OpInventorySync, 5 * time.Minute, 3},
+	{"sync given back after each slice", "inventory-sync", run.OpInventorySync, 30 * time.Second, 3},
+	{"capture", "policy-capture-snapshot", run.OpCaptureSnapshot, 5 * time.Minute, 1},
+}
+
+// trial is one run with one fault.
+type trial struct {
+	scenario
+	*matrix
+	fault fault
+	at    int
+
+	tenant, graphTenant string
+	run                 run.Run
+	process             *lambdaruntime.Function
+	proxy               *proxy
+	busy                sync.Mutex    // held while the process has an event
+	changed             chan struct{} // something was done about the run
+
+	took  time.Duration
+	calls []string
+	// before is what others had been handed when the run was seen to have ended.
+	before, again int
+
+	mu       sync.Mutex
+	messages map[string]int // deliveries, by message
+	others   int            // messages handed to other workers
+	problems []string
+}
+
+func (c *trial) title() string {
+	if c.fault == none {
+		return c.name
+	}
+	return fmt.Sprintf("%s, call %d (%s), %s", c.name, c.at, c.broken(), c.fault)
+}
+
+// broken is the call that the fault hit.
+func (c *trial) broken() string {
+	if c.at < 1 || c.at > len(c.calls) {
+		return "never made"
+	}
+	return c.calls[c.at-1]
+}
+
+// recovery says what made up for the fault.
+func (c *trial) recovery() string {
+	switch {
+	case strings.Contains(c.sweeper.Output(), c.run.ID):
+		return "sweep"
+	case c.again > 0:
+		return "same message again"
+	case c.fault == loseAnswer:
+		return "the worker itself"
+	case c.before > 0:
+		return "next message"
+	}
+	return "had ended"
+}
+
+func (c *trial) problem(format string, args ...any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.problems = append(c.problems, fmt.Sprintf(format, args...))
+}
+
+// matrix is what all trials share.
+type matrix struct {
+	*place
+	sweeper *lambdaruntime.Function
+	pools   map[run.Operation]chan *lambdaruntime.Function
+
+	mu     sync.Mutex
+	trials map[string]*trial // by tenant
+	number int
+}
+
+// handle is Lambda: it gives a message to the worker under test, as long as that
+// lives and was not broken yet, and to another worker otherwise.
+func (m *matrix) handle(msg sqstypes.Message) (done bool) {
+	d, err := sqsqueue.ParseDispatch([]byte(*msg.Body))
+	if err != nil {
+		m.t.Errorf("a message that is none: %v", err)
+		return true
+	}
+	m.mu.Lock()
+	c := m.trials[d.TenantID]
+	m.mu.Unlock()
+	if c == nil {
+		m.t.Errorf("a message of an unknown tenant: %s", *msg.Body)
+		return true
+	}
+	deliveries, _ := strconv.Atoi(msg.Attributes[string(sqstypes.MessageSystemAttributeNameApproximateReceiveCount)])
+	c.mu.Lock()
+	c.messages[*msg.MessageId] = deliveries
+	c.mu.Unlock()
+	if deliveries > maxDeliveries {
+		c.problem("message %s was delivered %d times", *msg.Body, deliveries)
+		return true
+	}
+	done, err = c.give(msg)
+	if err != nil && !errors.Is(err, lambdaruntime.ErrEnded) {
+		c.problem("%v", err)
+	}
+	select {
+	case c.changed <- struct{}{}:
+	default:
+	}
+	return done
+}
+
+func (c *trial) give(msg sqstypes.Message) (done bool, err error) {
+	if c.process != nil {
+		c.busy.Lock()
+		if _, fired := c.proxy.seen(); !fired {
+			defer c.busy.Unlock()
+			return invoke(c.process, msg, c.timeout)
+		}
+		c.busy.Unlock()
+	}
+	c.mu.Lock()
+	c.others++
+	c.mu.Unlock()
+	pool := c.pools[c.op]
+	worker := <-pool
+	defer func() { pool <- worker }()
+	return invoke(worker, msg, c.timeout)
+}
+
+// try makes a run, breaks it and waits until it has ended.
+func (m *matrix) try(ctx context.Context, s scenario, f fault, at int) *trial {
+	began := time.Now()
+	c := &trial{scenario: s, matrix: m, fault: f, at: at, changed: make(chan struct{}, 1), messages: map[string]int{}}
+	defer func() { c.took = time.Since(began) }()
+	if err := c.begin(ctx); err != nil {
+		c.problem("%v", err)
+		return c
+	}
+	defer c.proxy.close()
+	defer c.process.Close()
+	ctx, cancel := context.WithTimeout(ctx, endsWithin)
+	defer cancel()
+	for !c.run.Status.Terminal() {
+		select {
+		case <-c.changed:
+		case <-ctx.Done():
+			c.problem("not ended after %s: %+v\n%s", endsWithin, c.run, c.process.Output())
+			return c
+		}
+		r, err := m.store.Run(ctx, c.tenant, c.run.ID)
+		if err != nil {
+			c.problem("read the run: %v", err)
+			return c
+		}
+		c.run = r
+	}
+	c.mu.Lock()
+	c.before = c.others
+	for _, deliveries := range c.messages {
+		c.again += deliveries - 1
+	}
+	c.mu.Unlock()
+	c.busy.Lock() // the worker may still be at its last calls
+	c.busy.Unlock()
+	var fired bool
+	if c.calls, fired = c.proxy.seen(); f != none && !fired {
+		c.problem("the run ended after %d calls", len(c.calls))
+		return c
+	}
+	if err := m.tell(ctx, c.run); err != nil {
+		c.problem("notify: %v", err)
+	}
+	return c
+}
+
+// tell notifies of a run twice, since the stream delivers at least once.
+func (p *place) tell(ctx context.Context, r run.Run) error {
+	n := notifier.Notifier{Store: p.store}
+	return errors.Join(n.Ended(ctx, r), n.Ended(ctx, r))
+}
+
+func (c *trial) begin(ctx context.Context) (err error) {
+	c.matrix.mu.Lock()
+	c.number++
+	n := c.number
+	c.matrix.mu.Unlock()
+	if c.tenant, c.graphTenant, err = c.newTenant(ctx, n); err != nil {
+		return err
+	}
+	c.matrix.mu.Lock()
+	c.trials[c.tenant] = c
+	c.matrix.mu.Unlock()
+	if c.process, c.proxy, err = c.launchBehind(c.function, c.fault, c.at); err != nil {
+		return err
+	}
+	req := start.Request{TenantID: c.tenant, Principal: run.Principal{UserID: user}, Operation: c.op, Deadline: time.Hour}
+	if c.op == run.OpCaptureSnapshot {
+		if req.PolicyID, err = c.newPolicy(ctx); err != nil {
+			return err
+		}
+	}
+	c.run, err = c.start(ctx, req, nil, time.Now)
+	return err
+}
+
+// newPolicy puts one policy of the tenant into the inventory.
+func (c *trial) newPolicy(ctx context.Context) (string, error) {
+	t := catalog.All()[0]
+	objects, err := c.sim.Objects(c.graphTenant, t.Collection)
+	if err != nil {
+		return "", err
+	}
+	now := time.Now().UTC()
+	id := objects[0].ID
+	p, err := c.store.PutPolicy(ctx, run.Policy{
+		ID: run.PolicyID(c.tenant, t.Collection, id), TenantID: c.tenant, Type: t.ID, GraphID: id, Name: "Baseline",
+		FirstSeenAt: now, ChangedAt: now, LastChange: run.ChangeNew,
+	})
+	return p.ID, err
+}
+
+// verify looks at everything that a run leaves behind, when nothing about it
+// moves any more.
+func (c *trial) verify(ctx context.Context) {
+	r, err := c.store.Run(ctx, c.tenant, c.run.ID)
+	if err != nil {
+		c.problem("read the run: %v", err)
+		return
+	}
+	want := run.Counts{Total: c.items, Succeeded: c.items}
+	if r.Status != run.StatusSucceeded || r.Counts != want {
+		c.problem("ended %s with %+v (%+v), want succeeded with %+v", r.Status, r.Counts, r.Failure, want)
+	}
+	if !reflectEqual(r, c.run) {
+		c.problem("changed after its end: %+v, before %+v", r, c.run)
+	}
+	c.verifyOutcomes(ctx, r)
+	c.verifyEnd(ctx, r)
+	if c.op == run.OpInventorySync {
+		c.verifyInventory(ctx, r)
+	} else {
+		c.verifyVersion(ctx, r)
+	}
+}
+
+func (c *trial) verifyOutcomes(ctx context.Context, r run.Run) {
+	page, err := c.store.Outcomes(ctx, run.OutcomeQuery{TenantID: c.tenant, RunID: r.ID}, run.PageRequest{Limit: 200})
+	if err != nil {
+		c.problem("outcomes: %v", err)
+		return
+	}
+	sum := run.Counts{Total: len(page.Items)}
+	var totals map[string]int
+	keys := map[string]bool{}
+	for _, o := range page.Items {
+		sum, totals = sum.Add(o.Status), run.AddTotals(totals, o.Numbers)
+		keys[o.Item.Key] = true
+	}
+	if sum != r.Counts || !maps.Equal(totals, r.Totals) || len(keys) != c.items {
+		c.problem("outcomes of %d items add up to %+v %v, the run says %+v %v", len(keys), sum, totals, r.Counts, r.Totals)
+	}
+	chunks, err := c.below(ctx, "T#"+c.tenant+"#R#"+r.ID, "O#")
+	if err != nil || len(chunks) != c.items || r.Seq != c.items {
+		c.problem("%d chunks, sequence %d, want one for each of %d items; %v", len(chunks), r.Seq, c.items, err)
+	}
+}
+
+// below are the items of a partition whose sort keys begin with prefix.
+func (p *place) below(ctx context.Context, pk, prefix string) ([]map[string]types.AttributeValue, error) {
+	condition, strong := "PK = :pk AND begins_with(SK, :sk)", true
+	out, err := p.client.Query(ctx, &dynamodb.QueryInput{TableName: &p.table, KeyConditionExpression: &condition, ConsistentRead: &strong, ExpressionAttributeValues: map[string]types.AttributeValue{
+		":pk": &types.AttributeValueMemberS{Value: pk}, ":sk": &types.AttributeValueMemberS{Value: prefix},
+	}})
+	if err != nil {
+		return nil, err
+	}
+	return out.Items, nil
+}
+
+func (c *trial) verifyEnd(ctx context.Context, r run.Run) {
+	view, err := c.store.StartView(ctx, run.StartQuery{TenantID: c.tenant, UserID: user, KeyHash: r.KeyHash})
+	switch {
+	case err != nil:
+		c.problem("lock: %v", err)
+	case view.Lock == nil || view.Lock.ActiveRunID != "" || view.Lock.LastRunID != r.ID:
+		c.problem("lock %+v", view.Lock)
+	}
+	told, err := c.events(ctx, r)
+	if err != nil || !maps.Equal(told, map[string]int{run.AuditRunRequested: 1, run.AuditRunEnded: 1}) {
+		c.problem("audit events %v, %v", told, err)
+	}
+	notes, err := c.store.Notifications(ctx, run.NotificationQuery{UserID: user, TenantID: c.tenant}, run.PageRequest{Limit: 200})
+	if err != nil {
+		c.problem("notifications: %v", err)
+	}
+	kinds := map[run.NotificationKind]int{}
+	for _, n := range notes.Items {
+		kinds[n.Kind]++
+	}
+	if !maps.Equal(kinds, map[run.NotificationKind]int{run.NotifyQueued: 1, run.NotifyRunning: 1, run.NotifyEnded: 1}) {
+		c.problem("notifications %v", kinds)
+	}
+}
+
+// events counts the audit events of a run.
+func (p *place) events(ctx context.Context, r run.Run) (map[string]int, error) {
+	page, err := p.store.AuditEvents(ctx, run.AuditQuery{TenantID: r.TenantID, RunID: r.ID, Now: time.Now()}, run.PageRequest{Limit: 200})
+	seen := map[string]int{}
+	for _, e := range page.Items {
+		seen[e.Event]++
+	}
+	return seen, err
+}
+
+func (c *trial) verifyInventory(ctx context.Context, r run.Run) {
+	all, err := c.store.AllPolicies(ctx, c.tenant)
+	if err != nil {
+		c.problem("inventory: %v", err)
+		return
+	}
+	for _, p := range all {
+		if p.Rev != 1 || p.LastRunID != r.ID || p.LastChange != run.ChangeNew {
+			c.problem("policy was written %d times: %+v", p.Rev, p)
+		}
+	}
+	if len(all) != policies || r.Totals["added"] != policies || r.Totals["policies"] != policies {
+		c.problem("%d policies in the inventory, the run says %v, want %d", len(all), r.Totals, policies)
+	}
+	syncs, err := c.store.TypeSyncs(ctx, c.tenant)
+	if err != nil || len(syncs) != c.items {
+		c.problem("%d types were synced, %v", len(syncs), err)
+	}
+}
+
+func (c *trial) verifyVersion(ctx context.Context, r run.Run) {
+	p, err := c.store.Policy(ctx, c.tenant, r.Target.ID)
+	if err != nil || p.LatestVersion != 1 || p.Rev != 2 {
+		c.problem("policy %+v, %v", p, err)
+	}
+	page, err := c.store.Versions(ctx, c.tenant, r.Target.ID, run.PageRequest{Limit: 200})
+	if err != nil || len(page.Items) != 1 || page.Items[0].RunID != r.ID || !page.Items[0].Complete {
+		c.problem("versions %+v, %v", page.Items, err)
+		return
+	}
+	name, prefix := bucket, page.Items[0].PayloadKey
+	prefix = prefix[:strings.Index(prefix, c.tenant)+len(c.tenant)]
+	objects, err := c.s3.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &name, Prefix: &prefix})
+	if err != nil || len(objects.Contents) != 1 || *objects.Contents[0].Key != page.Items[0].PayloadKey {
+		c.problem("payloads %+v, %v", objects, err)
+	}
+}
+
+func reflectEqual(a, b run.Run) bool {
+	x, err1 := json.Marshal(a)
+	y, err2 := json.Marshal(b)
+	return err1 == nil && err2 == nil && string(x) == string(y)
+}
+
+// Runs whose worker dies, or whose answers get lost, at any call end as if
+// nothing had happened.
+func TestWorkers(t *testing.T) {
+	began := time.Now()
+	b := newBed(t, "inventory-sync", "policy-capture-snapshot", "sweeper")
+	m := &matrix{place: b.newPlace(), pools: map[run.Operation]chan *lambdaruntime.Function{}, trials: map[string]*trial{}}
+	ctx, stop := context.WithCancel(t.Context())
+	var background sync.WaitGroup
+	defer background.Wait()
+	defer stop()
+	for op, name := range map[run.Operation]string{run.OpInventorySync: "inventory-sync", run.OpCaptureSnapshot: "policy-capture-snapshot"} {
+		m.pools[op] = make(chan *lambdaruntime.Function, poolSize)
+		for range poolSize {
+			f, err := m.launch(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(f.Close)
+			m.pools[op] <- f
+		}
+		background.Go(func() { m.deliver(ctx, op, m.handle) })
+	}
+	var err error
+	if m.sweeper, err = m.launch("sweeper"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(m.sweeper.Close)
+
+	var planned []*trial
+	for _, s := range scenarios {
+		c := m.try(ctx, s, none, 0)
+		if err := m.drained(ctx, s.op); err != nil {
+			t.Error(err)
+		}
+		c.verify(ctx)
+		if len(c.problems) > 0 {
+			t.Fatalf("%s, undisturbed: %s", s.name, strings.Join(c.problems, "; "))
+		}
+		t.Logf("%s: %d calls, %d messages, %s", s.name, len(c.calls), len(c.messages), c.took.Round(time.Millisecond))
+		for i, call := range c.calls {
+			t.Logf("  %2d %s", i+1, call)
+			for _, f := range faults() {
+				if *only > 0 && i+1 != *only {
+					continue
+				}
+				planned = append(planned, &trial{scenario: s, fault: f, at: i + 1})
+			}
+		}
+		if len(c.calls) < fewestCalls {
+			t.Fatalf("%d calls cannot be all", len(c.calls))
+		}
+	}
+
+	// From here on a sweep comes, as the schedule makes it.
+	background.Go(func() { sweepOn(ctx, t, m.sweeper) })
+	done := make([]*trial, len(planned))
+	slots := make(chan struct{}, parallel)
+	var trying sync.WaitGroup
+	for i, p := range planned {
+		slots <- struct{}{}
+		trying.Go(func() {
+			defer func() { <-slots }()
+			done[i] = m.try(ctx, p.scenario, p.fault, p.at)
+		})
+	}
+	trying.Wait()
+	t.Logf("ended after %s", time.Since(began).Round(time.Second))
+	for _, op := range []run.Operation{run.OpInventorySync, run.OpCaptureSnapshot} {
+		if err := m.drained(ctx, op); err != nil {
+			t.Error(err)
+		}
+	}
+	t.Logf("drained after %s", time.Since(began).Round(time.Second))
+	slowest, report := done[0], newReport()
+	for _, c := range done {
+		if c.took > slowest.took {
+			slowest = c
+		}
+		if len(c.problems) == 0 {
+			c.verify(ctx)
+		}
+		if len(c.problems) == 0 {
+			report.add(c.name, c.broken(), c.fault, c.recovery())
+		} else {
+			t.Errorf("%s:\n\t%s", c.title(), strings.Join(c.problems, "\n\t"))
+		}
+	}
+	t.Logf("%d runs, %d of them broken, in %s; the slowest took %s: %s", len(planned)+len(scenarios), len(planned), time.Since(began).Round(time.Second), slowest.took.Round(time.Millisecond), slowest.title())
+	if *only == 0 && !t.Failed() {
+		report.check(t)
+	}
+}
+
+// sweepOn invokes the sweeper again and again. A sweep that could not deal with a
+// run is logged; the next makes up for it.
+func sweepOn(ctx context.Context, t *testing.T, f *lambdaruntime.Function) {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if answer, err := f.Invoke([]byte("{}"), time.Minute); err != nil || answer.Failed {
+			t.Logf("sweep: %s, %v", answer.Body, err)
+		}
+	}
+}
