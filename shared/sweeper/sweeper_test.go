@@ -180,7 +180,7 @@ func TestDeadlineOfADeadWorker(t *testing.T) {
 	b := newBed(t)
 	r := b.queued()
 	b.now = r.DeadlineAt.Add(-time.Second)
-	r = b.claim(r)
+	b.claim(r)
 	if got := b.after(59 * time.Second); got.Ended != 0 {
 		t.Errorf("its lease held: %+v", got)
 	}

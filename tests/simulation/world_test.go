@@ -593,7 +593,9 @@ func (w *world) recover() {
 	w.trace("no more faults")
 	w.p = w.p.calm()
 	w.final, w.calm = true, time.Now()
-	w.sweep = w.calm.Add(time.Duration(w.rng.IntN(60)) * time.Second)
+	if !w.timed { // there a sweep is never late
+		w.sweep = w.calm.Add(time.Duration(w.rng.IntN(60)) * time.Second)
+	}
 	for _, a := range w.live {
 		a.frozen = time.Time{}
 	}
