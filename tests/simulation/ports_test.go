@@ -84,7 +84,6 @@ func (a *actor) serve(c *call) error {
 	if a.dead.Load() {
 		runtime.Goexit()
 	}
-	a.reacted = a.unsent
 	c.actor, c.answer, c.since = a, make(chan reply, 1), time.Now()
 	a.w.register(c)
 	r := <-c.answer

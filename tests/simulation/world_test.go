@@ -269,7 +269,7 @@ func (w *world) kill(a *actor, why string) {
 // context has ended, or that waited as long as a living worker can bear.
 func (w *world) open() (open, urgent []*call) {
 	now := time.Now()
-	for _, c := range w.pending {
+	for _, c := range w.waiting() {
 		if now.Before(c.actor.frozen) {
 			continue
 		}
@@ -290,6 +290,13 @@ func bearable(c *call) time.Duration {
 		return graphTimeout / 2
 	}
 	return 4 * time.Second
+}
+
+// waiting are the calls that wait at a port, in the order of their labels.
+func (w *world) waiting() []*call {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.pending)
 }
 
 // take removes a call that is about to be answered.
@@ -322,6 +329,9 @@ func short(err error) string {
 // serve serves a call, or breaks it.
 func (w *world) serve(c *call) {
 	p := w.p
+	if c.actor.unsent && c.method != "Send" {
+		c.actor.reacted = true
+	}
 	switch {
 	case c.done: // only the answer was missing
 		w.reply(c, reply{err: c.err}, "answered: "+short(c.err))
@@ -473,7 +483,7 @@ func (w *world) patience(d time.Duration) time.Duration {
 		return d
 	}
 	now := time.Now()
-	for _, c := range w.pending {
+	for _, c := range w.waiting() {
 		if !now.Before(c.actor.frozen) && !c.hangs {
 			d = min(d, max(bearable(c)-now.Sub(c.since), time.Millisecond))
 		}
@@ -599,7 +609,7 @@ func (w *world) recover() {
 	for _, a := range w.live {
 		a.frozen = time.Time{}
 	}
-	for _, c := range w.pending {
+	for _, c := range w.waiting() {
 		c.hangs = false
 	}
 	if w.chance(0.3) {
