@@ -511,6 +511,38 @@ func TestStuckRunEnds(t *testing.T) {
 	})
 }
 
+// Storage that fails once in any of a worker's writes costs time, not the run: it
+// is given back, says why, and goes on.
+func TestFailedWriteGivesTheRunBack(t *testing.T) {
+	for _, method := range []string{"SavePlan", "BeginSlice", "CommitSlice", "Plan", "Tenant", "Member"} {
+		t.Run(method, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				b := newBed(t, 30)
+				r := b.start()
+				failed := false
+				b.store.Hook = func(m string, done bool) error {
+					if m == method && !done && !failed {
+						failed = true
+						return errors.New("no answer")
+					}
+					return nil
+				}
+				m, _ := b.queue.take()
+				if err := b.engine.Handle(t.Context(), m.d); err != nil {
+					t.Fatal(err)
+				}
+				if got := b.check(r.ID); got.Status != run.StatusRunning || got.Owner != "" || got.Waiting == nil || got.Waiting.Code != "internal" || got.Crashes != 1 {
+					t.Fatalf("after the fault: %+v", got)
+				}
+				b.drain()
+				if got := b.check(r.ID); got.Status != run.StatusSucceeded || got.Counts.Succeeded != 30 {
+					t.Errorf("ended %s, %+v", got.Status, got.Counts)
+				}
+			})
+		})
+	}
+}
+
 // A fault that concerns the whole run ends it at once.
 func TestFailEndsTheRun(t *testing.T) {
 	bubble(t, func(t *testing.T) {
@@ -540,6 +572,28 @@ func TestPanicOfOneItem(t *testing.T) {
 		b.drain()
 		if got := b.check(r.ID); got.Status != run.StatusPartial || got.Counts.Failed != 1 {
 			t.Errorf("ended %s, %+v", got.Status, got.Counts)
+		}
+	})
+}
+
+// A fault in the code of an item that writes to a tenant may come after the write:
+// nobody may call it failed, and so invite to do it again.
+func TestPanicOfAWriteIsUnknown(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBed(t, 2)
+		b.engine.Operation = run.OpRestoreExecute
+		b.op.act = func(_ context.Context, item run.Item) (run.Outcome, error) {
+			if item.Key == "item-001" {
+				panic("index out of range")
+			}
+			return run.Outcome{Status: run.OutcomeSucceeded}, nil
+		}
+		r := b.start()
+		b.drain()
+		got := b.check(r.ID)
+		page, err := b.store.Outcomes(t.Context(), run.OutcomeQuery{TenantID: tenantID, RunID: r.ID}, run.PageRequest{Limit: 5})
+		if err != nil || got.Status != run.StatusPartial || page.Items[1].Code != run.CodeOutcomeUnknown {
+			t.Errorf("ended %s, %+v, %v", got.Status, page.Items, err)
 		}
 	})
 }

@@ -106,7 +106,7 @@ func (b *bed) run(id string) run.Run {
 func TestLostMessage(t *testing.T) {
 	b := newBed(t)
 	r := b.queued()
-	if got := b.after(29 * time.Second); got.Rescued != 0 || got.Seen != 1 {
+	if got := b.after(19 * time.Second); got.Rescued != 0 || got.Seen != 1 {
 		t.Errorf("too early: %+v", got)
 	}
 	if got := b.after(time.Second); got.Rescued != 1 || len(b.queue.sent) != 1 || b.queue.sent[0].DispatchSeq != 2 || b.queue.sent[0].RunID != r.ID {
@@ -124,7 +124,7 @@ func TestLostMessage(t *testing.T) {
 func TestDeadWorker(t *testing.T) {
 	b := newBed(t)
 	r := b.claim(b.queued())
-	if got := b.after(89 * time.Second); got.Rescued != 0 {
+	if got := b.after(79 * time.Second); got.Rescued != 0 {
 		t.Errorf("rescued from a living worker: %+v", got)
 	}
 	if got := b.after(time.Second); got.Rescued != 1 || len(b.queue.sent) != 1 {
@@ -145,7 +145,7 @@ func TestWaitingRun(t *testing.T) {
 	if _, err := b.store.Release(t.Context(), r.Fence(), run.Pause{NotBefore: b.now.Add(10 * time.Minute), Waiting: &run.Waiting{Code: "graph_throttled"}, At: b.now}); err != nil {
 		t.Fatal(err)
 	}
-	if got := b.after(10*time.Minute + 29*time.Second); got.Rescued != 0 {
+	if got := b.after(10*time.Minute + 19*time.Second); got.Rescued != 0 {
 		t.Errorf("woken too early: %+v", got)
 	}
 	if got := b.after(time.Second); got.Rescued != 1 {
@@ -273,7 +273,7 @@ func TestCanceledAndDead(t *testing.T) {
 	if _, err := b.store.RequestCancel(t.Context(), tenantID, r.ID, run.CancelRequest{By: run.Initiator{UserID: userID, Name: "anna"}, At: b.now}); err != nil {
 		t.Fatal(err)
 	}
-	if got := b.after(89 * time.Second); got.Ended != 0 {
+	if got := b.after(79 * time.Second); got.Ended != 0 {
 		t.Errorf("its worker was alive: %+v", got)
 	}
 	b.after(time.Second)

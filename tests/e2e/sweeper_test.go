@@ -12,10 +12,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
-// rescueTime is how long a run may lie about before a worker gets it again: half
-// a minute until it counts as forgotten, a minute until the next sweep, and a
-// moment for the sweep and the worker's start.
-const rescueTime = 100 * time.Second
+// rescueTime is how long a run may lie about before a worker gets it again: 20 s
+// until it counts as forgotten, a minute until the next sweep, and a moment for
+// the sweep and the worker's start.
+const rescueTime = 90 * time.Second
 
 // sweep runs one sweep now, as its schedule would.
 func sweep(t testing.TB) {

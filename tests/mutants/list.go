@@ -64,6 +64,7 @@ var mutants = []mutant{
 	{"permission is not checked at all", engineGo, "\tif !m.Role.Includes(need) {\n", "\tif false {\n", engine},
 	{"a scheduled run keeps its worker", engineGo, "\tif w.run.Scheduled {\n", "\tif false {\n", engine},
 	{"crashes end no run", "shared/run/run.go", "\tif r.Crashes <= MaxCrashes && r.Attempts <= MaxAttempts {\n", "\tif r.Attempts <= MaxAttempts {\n", sweeper},
+	{"a panicked write is called failed", engineGo, "\t\t\tif w.run.Operation.WritesTenant() { // it may", "\t\t\tif false { // it may", engine},
 	{"a panic takes the worker with it", engineGo, "\t\tif p := recover(); p != nil {\n", "\t\tif p := any(nil); p != nil {\n", engine},
 
 	// The sweeper.
