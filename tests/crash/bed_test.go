@@ -31,14 +31,16 @@ import (
 )
 
 const (
-	graphClient   = "22222222-aaaa-4bbb-8ccc-000000000002"
-	clientSecret  = "crash-secret"
-	user          = "user-1"
-	bucket        = "crash"
-	leaseSeconds  = 2
-	graceSeconds  = 1
-	sweepEvery    = 500 * time.Millisecond
-	visibility    = 8 * time.Second // longer than lease, grace and sweep together, as in the template
+	graphClient  = "22222222-aaaa-4bbb-8ccc-000000000002"
+	clientSecret = "crash-secret"
+	user         = "user-1"
+	bucket       = "crash"
+	leaseSeconds = 2
+	graceSeconds = 1
+	sweepEvery   = 500 * time.Millisecond
+	// As in the template, a message that no worker finished comes again only after
+	// a run must have ended without it; see trial.leave.
+	visibility    = 2 * endsWithin
 	policies      = 10
 	maxDeliveries = 3 // one by a worker that dies, one more, and one to spare; the template's limit is 5
 )
@@ -197,6 +199,13 @@ func (p *place) deliver(ctx context.Context, op run.Operation, handle func(sqsty
 	}
 }
 
+// comeAgain makes a message that was taken visible again at once.
+func (p *place) comeAgain(op run.Operation, receipt string) error {
+	url := p.urls[op]
+	_, err := p.sqs.ChangeMessageVisibility(p.t.Context(), &sqs.ChangeMessageVisibilityInput{QueueUrl: &url, ReceiptHandle: &receipt, VisibilityTimeout: 0})
+	return err
+}
+
 // waiting is how many messages a queue holds, seen or not.
 func (p *place) waiting(ctx context.Context, op run.Operation) (string, error) {
 	url := p.urls[op]
@@ -215,7 +224,7 @@ const empty = "0 visible, 0 taken, 0 delayed"
 
 // drained waits until the queue of an operation is empty.
 func (p *place) drained(ctx context.Context, op run.Operation) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*visibility)
+	ctx, cancel := context.WithTimeout(ctx, endsWithin)
 	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()

@@ -53,9 +53,10 @@ for the fault; where there are several, it depended on which of the calls of tha
 
 - **the worker itself**: it sent the request again, or found by a read that it had been done.
 - **next message**: the worker had given the run back and sent the message that continues it.
-- **same message again**: the queue delivered the message that the worker did not finish.
 - **sweep**: the sweeper found the run with an expired lease and sent another message.
 - **had ended**: the run's end was stored before the worker died.
+
+The queue delivers the message of a dead worker again only after the run has ended; then it changes nothing.
 `
 
 func (r *report) text() string {

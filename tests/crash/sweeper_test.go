@@ -67,7 +67,7 @@ func (s *sweep) try(ctx context.Context, number int) {
 			s.trials[tenant] = lostRun
 		}
 	}
-	if !s.broken(ctx) {
+	if !s.broken() {
 		return
 	}
 
@@ -101,6 +101,7 @@ func (s *sweep) try(ctx context.Context, number int) {
 			*r = now
 		}
 	}
+	lostRun.hasEnded()
 	if err := s.drained(ctx, run.OpInventorySync); err != nil {
 		s.problem("%v", err)
 	}
@@ -108,7 +109,7 @@ func (s *sweep) try(ctx context.Context, number int) {
 }
 
 // broken invokes a sweeper that is broken, or not, and reports whether to go on.
-func (s *sweep) broken(ctx context.Context) bool {
+func (s *sweep) broken() bool {
 	process, before, err := s.launchBehind("sweeper", s.fault, s.at)
 	defer before.close()
 	if err != nil {
@@ -117,17 +118,16 @@ func (s *sweep) broken(ctx context.Context) bool {
 	}
 	defer process.Close()
 	answer, err := process.Invoke([]byte("{}"), time.Minute)
-	killed := s.fault == killBefore || s.fault == killAfter
-	if (err != nil) != killed {
+	var fired bool
+	s.calls, fired = before.seen()
+	if killed := fired && s.fault != loseAnswer; (err != nil) != killed {
 		s.problem("%v: %s", err, process.Output())
 	}
-	var fired bool
-	if s.calls, fired = before.seen(); fired == (s.fault == none) {
-		s.problem("the sweep made %d calls", len(s.calls))
-		return false
+	if !fired && s.at > 0 && s.at <= fewestSweep {
+		s.problem("the sweep made only %d calls", len(s.calls))
 	}
 	var did sweeper.Report
-	if s.fault == none && (answer.Failed || json.Unmarshal(answer.Body, &did) != nil || did != sweeper.Report{Seen: 2, Rescued: 1, Ended: 1}) {
+	if s.fault == none && (answer.Failed || json.Unmarshal(answer.Body, &did) != nil || did.Rescued != 1 || did.Ended != 1 || did.Faults != 0) {
 		s.problem("%s", answer.Body)
 	}
 	return true
@@ -209,5 +209,6 @@ func TestSweeper(t *testing.T) {
 	t.Logf("%d sweeps, %d of them broken, in %s", len(all)+1, len(all), time.Since(began).Round(time.Second))
 }
 
-// fewestSweep: eight lists, and two runs read and dealt with.
+// fewestSweep: eight lists, and two runs read and dealt with. The run that the
+// sweep ends may be read once more, if it gets into a list that comes later.
 const fewestSweep = 13
