@@ -65,14 +65,15 @@ var mutants = []mutant{
 	{"a scheduled run keeps its worker", engineGo, "\tif w.run.Scheduled {\n", "\tif false {\n", engine},
 	{"crashes end no run", "shared/run/run.go", "\tif r.Crashes <= MaxCrashes && r.Attempts <= MaxAttempts {\n", "\tif r.Attempts <= MaxAttempts {\n", sweeper},
 	{"a panicked write is called failed", engineGo, "\t\t\tif w.run.Operation.WritesTenant() { // it may", "\t\t\tif false { // it may", engine},
+	{"a failed write loses the run", engineGo, "\tr, err := w.Runs.BeginSlice(ctx, w.run.Fence(), run.FirstItems(len(items)), w.Now(), w.Now().Add(w.limits.Lease))\n", "\tr, err := w.Runs.BeginSlice(ctx, w.run.Fence(), run.FirstItems(len(items)), w.Now(), w.Now().Add(w.limits.Lease))\n\tw.run = r\n", engine},
 	{"a panic takes the worker with it", engineGo, "\t\tif p := recover(); p != nil {\n", "\t\tif p := any(nil); p != nil {\n", engine},
 
 	// The sweeper.
 	{"no rescue", sweeperGo, "\treturn rescued, run.Failure{}\n", "\treturn nothing, run.Failure{}\n", sweeper},
 	{"only the first page is swept", sweeperGo, "\t\t\t\tif cursor = page.Next; cursor == \"\" {\n", "\t\t\t\tif cursor = page.Next; true {\n", sweeper},
 	{"one bad run ends the sweep", sweeperGo, "\tif err != nil {\n\t\treturn nothing, fmt.Errorf(\"read: %w\", err)\n\t}\n", "\tif err != nil {\n\t\tpanic(err)\n\t}\n", sweeper},
-	{"the deadline is not swept", sweeperGo, "\tif !now.Before(r.DeadlineAt) {\n", "\tif false {\n", sweeper},
-	{"a living worker is swept", sweeperGo, "\tif r.Owner != \"\" && now.Before(r.LeaseUntil.Add(limits.Grace)) {\n", "\tif false {\n", sweeper},
+	{"the deadline is not swept", sweeperGo, "\tif !now.Before(r.DeadlineAt) {\n\t\treturn ended", "\tif false {\n\t\treturn ended", sweeper},
+	{"a living worker is swept", sweeperGo, "\tif r.Owner != \"\" && now.Before(r.LeaseUntil.Add(grace)) {\n", "\tif false {\n", sweeper},
 	{"a waiting run is woken", sweeperGo, "\tfor _, t := range []time.Time{r.NotBefore, r.LeaseUntil} {\n", "\tfor _, t := range []time.Time{r.LeaseUntil} {\n", sweeper},
 	{"a canceled run of a dead worker goes on", sweeperGo, "\tif r.CancelAt != nil {\n", "\tif false {\n", sweeper},
 	{"ends that the stream missed stay untold", sweeperGo, "\t\treturn notified, run.Failure{}\n", "\t\treturn nothing, run.Failure{}\n", sweeper},
