@@ -743,10 +743,10 @@ func TestCancelWhileRunning(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := newBed(t, 60)
 		r := b.start()
-		b.op.act = func(_ context.Context, item run.Item) (run.Outcome, error) {
+		b.op.act = func(ctx context.Context, item run.Item) (run.Outcome, error) {
 			if item.Key == "item-003" {
 				c := &cancel.Canceler{Runs: b.store, Now: time.Now}
-				got, err := c.Cancel(t.Context(), tenantID, r.ID, run.Initiator{UserID: "user-2", Name: "bert"})
+				got, err := c.Cancel(ctx, tenantID, r.ID, run.Initiator{UserID: "user-2", Name: "bert"})
 				if err != nil || got.Status != run.StatusRunning || got.CancelAt == nil {
 					t.Errorf("cancel: %+v, %v", got, err)
 				}
@@ -828,14 +828,14 @@ func TestPermissionIsCheckedWithEverySlice(t *testing.T) {
 		b := newBed(t, 60)
 		b.engine.Operation = run.OpRestoreExecute
 		r := b.start()
-		b.op.act = func(_ context.Context, item run.Item) (run.Outcome, error) {
+		b.op.act = func(ctx context.Context, item run.Item) (run.Outcome, error) {
 			if item.Key == "item-010" {
 				for _, m := range []run.Member{{TenantID: tenantID, UserID: "other", Role: run.RoleOwner}, {TenantID: tenantID, UserID: userID, Role: run.RoleOperator}} {
 					rev := int64(0)
 					if m.UserID == userID {
 						rev = 1
 					}
-					if _, err := b.store.PutMember(t.Context(), m, rev, run.AuditEvent{TenantID: tenantID, At: time.Now(), ActorID: m.UserID}); err != nil {
+					if _, err := b.store.PutMember(ctx, m, rev, run.AuditEvent{TenantID: tenantID, At: time.Now(), ActorID: m.UserID}); err != nil {
 						t.Error(err)
 					}
 				}

@@ -17,7 +17,9 @@ import (
 func (x *tenant) recorded(t *testing.T) map[string]string {
 	t.Helper()
 	all := scan(t)
-	maps.DeleteFunc(all, func(key, _ string) bool { return !strings.HasPrefix(key, "T#"+x.id+"#") || strings.HasPrefix(key, "T#"+x.id+"#L#") })
+	maps.DeleteFunc(all, func(key, _ string) bool {
+		return !strings.HasPrefix(key, "T#"+x.id+"#") || strings.HasPrefix(key, "T#"+x.id+"#L#")
+	})
 	return all
 }
 

@@ -106,7 +106,7 @@ func copyTree(ctx context.Context, folder string) error {
 		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 			return err
 		}
-		if err := os.WriteFile(to, raw, 0o755); err != nil { //nolint:gosec // scripts among them must stay executable
+		if err := os.WriteFile(to, raw, 0o755); err != nil { // scripts among them must stay executable
 			return err
 		}
 	}
@@ -147,10 +147,10 @@ func (m mutant) hunt(ctx context.Context, folder string) (killer string, err err
 		return "", fmt.Errorf("the text to break stands %d times in %s, want once:\n%s", n, m.File, m.Old)
 	}
 	broken := bytes.Replace(whole, []byte(m.Old), []byte(m.New), 1)
-	if err := os.WriteFile(file, broken, 0o644); err != nil { //nolint:gosec // a source file
+	if err := os.WriteFile(file, broken, 0o644); err != nil {
 		return "", err
 	}
-	defer func() { err = errors.Join(err, os.WriteFile(file, whole, 0o644)) }() //nolint:gosec // a source file
+	defer func() { err = errors.Join(err, os.WriteFile(file, whole, 0o644)) }()
 	build := exec.CommandContext(ctx, "go", "build", "./"+filepath.Dir(m.File))
 	build.Dir = folder
 	if said, err := build.CombinedOutput(); err != nil {
