@@ -456,10 +456,11 @@ func (w *world) lostMessage(d run.Dispatch, delay time.Duration) {
 }
 
 // Limits of what a fault may cost, when queue and storage answer: a lease of 60 s,
-// 20 s of grace and a sweep a minute, and what the calls themselves take.
+// 20 s of grace and a sweep a minute, and what the calls themselves take, which is
+// seconds in this world.
 const (
-	takeoverWithin = 150 * time.Second
-	dispatchWithin = 90 * time.Second
+	takeoverWithin = 140*time.Second + slack
+	dispatchWithin = 80*time.Second + slack
 	stoppedWithin  = 20*time.Second + graphTimeout + slack
 	endedWithin    = 120*time.Second + slack // after its deadline
 	notifiedWithin = 4*time.Minute + slack   // two minutes for the stream, two sweeps
