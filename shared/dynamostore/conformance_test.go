@@ -33,7 +33,14 @@ func once(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} }
 
 func opener(t *testing.T, d localaws.DynamoDB, option func(*dynamodb.Options)) runtest.Open {
 	t.Helper()
-	table := localaws.CreateTable(t, d.Client(nil))
+	open, _ := openerOf(t, d, option)
+	return open
+}
+
+// openerOf also returns the name of the table that all its stores stand on.
+func openerOf(t *testing.T, d localaws.DynamoDB, option func(*dynamodb.Options)) (open runtest.Open, table string) {
+	t.Helper()
+	table = localaws.CreateTable(t, d.Client(nil))
 	base := http.DefaultTransport.(*http.Transport).Clone()
 	base.MaxIdleConnsPerHost = 100
 	t.Cleanup(base.CloseIdleConnections)
@@ -45,7 +52,7 @@ func opener(t *testing.T, d localaws.DynamoDB, option func(*dynamodb.Options)) r
 		return dynamostore.New(d.Client(transport, option), table, dynamostore.Options{
 			Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
 		})
-	}
+	}, table
 }
 
 func TestConformance(t *testing.T) {

@@ -105,6 +105,10 @@ func child(n *yaml.Node, name string) *yaml.Node {
 // CreateInput returns the request that makes the table.
 func (s TableSchema) CreateInput(name string) *dynamodb.CreateTableInput {
 	in := &dynamodb.CreateTableInput{TableName: &name, BillingMode: types.BillingModePayPerRequest, KeySchema: keySchema(s.Keys)}
+	if s.StreamView != "" {
+		enabled := true
+		in.StreamSpecification = &types.StreamSpecification{StreamEnabled: &enabled, StreamViewType: types.StreamViewType(s.StreamView)}
+	}
 	for _, a := range s.Attributes {
 		in.AttributeDefinitions = append(in.AttributeDefinitions, types.AttributeDefinition{
 			AttributeName: &a.Name, AttributeType: types.ScalarAttributeType(a.Type),

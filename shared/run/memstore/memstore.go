@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -388,7 +389,7 @@ func (s *Store) Claim(ctx context.Context, tenantID, runID, owner string, now, l
 // errUnchanged ends a write that was done before; the caller sees no error.
 var errUnchanged = errors.New("was done before")
 
-// write changes one run and tells the stream of it.
+// write changes one run and tells the stream of it, if it changed.
 func (s *Store) write(ctx context.Context, method, tenantID, runID string, change func(*run.Run) error) (r run.Run, err error) {
 	err = s.do(ctx, method, func() error {
 		have, ok := s.runs[[2]string{tenantID, runID}]
@@ -404,7 +405,9 @@ func (s *Store) write(ctx context.Context, method, tenantID, runID string, chang
 		case err != nil:
 			return err
 		}
-		s.keep(have, after)
+		if !reflect.DeepEqual(*have, after) { // a stream does not tell of what changed nothing
+			s.keep(have, after)
+		}
 		r = copyRun(&after)
 		return nil
 	})
@@ -423,14 +426,11 @@ func (s *Store) keep(before *run.Run, after run.Run) {
 	s.changes = append(s.changes, change)
 }
 
-// Change is one change of a run, as the table's stream tells of it.
-type Change struct {
-	Before *run.Run // nil for a new run
-	After  run.Run
-}
+// Change is what the stream tells of.
+type Change = run.RunChange
 
 // Changes returns the changes of runs from the n-th on, in the order in which
-// they were made.
+// they were made: the stream, of which run.RunChange says what it promises.
 func (s *Store) Changes(n int) []Change {
 	s.mu.Lock()
 	defer s.mu.Unlock()

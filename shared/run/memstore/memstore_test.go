@@ -3,6 +3,7 @@ package memstore_test
 import (
 	"testing"
 
+	"tenantatlas/shared/run"
 	"tenantatlas/shared/run/memstore"
 	"tenantatlas/shared/run/runtest"
 )
@@ -16,4 +17,7 @@ func TestConformance(t *testing.T) {
 	t.Run("Policies", func(t *testing.T) { runtest.Policies(t, open) })
 	t.Run("Records", func(t *testing.T) { runtest.Records(t, open) })
 	t.Run("Rates", func(t *testing.T) { runtest.Rates(t, open) })
+	t.Run("Stream", func(t *testing.T) {
+		runtest.Stream(t, open, func(*testing.T) []run.RunChange { return store.Changes(0) })
+	})
 }
