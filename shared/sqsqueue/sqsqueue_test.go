@@ -32,7 +32,7 @@ func TestConformance(t *testing.T) {
 	q := sqsqueue.New(client, urls)
 	runtest.Queue(t, q, func(t *testing.T, op run.Operation) run.Dispatch {
 		url := urls[op]
-		for {
+		for range 4 { // waits of 5 s
 			out, err := client.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &url, MaxNumberOfMessages: 1, WaitTimeSeconds: 5})
 			if err != nil {
 				t.Fatal(err)
@@ -49,6 +49,8 @@ func TestConformance(t *testing.T) {
 			}
 			return d
 		}
+		t.Fatalf("nothing came to the queue of %s", op)
+		return run.Dispatch{}
 	})
 }
 

@@ -2,6 +2,7 @@ package runtest
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"strings"
 	"sync"
@@ -90,51 +91,143 @@ func Archive(t *testing.T, a run.Archive, largest int) {
 }
 
 // Queue checks the contract of run.Queue for inventory.sync and
-// policy.capture_snapshot. receive waits for one message of an operation.
+// policy.capture_snapshot. receive waits for one message of an operation and
+// acknowledges it. What the queue may do is taken as it comes: a message may come
+// again, and in any order. The queues must hold nothing from before.
 func Queue(t *testing.T, q run.Queue, receive func(*testing.T, run.Operation) run.Dispatch) {
+	operations := []run.Operation{run.OpInventorySync, run.OpCaptureSnapshot}
 	ids := run.IDSource{}
 	dispatch := func(seq int) run.Dispatch {
 		return run.Dispatch{V: run.DispatchVersion, TenantID: ids.New(run.PrefixTenant, start), RunID: ids.New(run.PrefixRun, start), DispatchSeq: seq}
 	}
-	t.Run("a dispatch reaches the operation's worker as it was sent", func(t *testing.T) {
-		for _, op := range []run.Operation{run.OpInventorySync, run.OpCaptureSnapshot} {
-			want := dispatch(7)
-			if err := q.Send(t.Context(), op, want, 0); err != nil {
-				t.Fatal(err)
+	// due is when the messages that were sent may come, per operation.
+	due := map[run.Operation]map[run.Dispatch]time.Time{}
+	for _, op := range operations {
+		due[op] = map[run.Dispatch]time.Time{}
+	}
+	send := func(t *testing.T, op run.Operation, d run.Dispatch, delay time.Duration) {
+		t.Helper()
+		due[op][d] = time.Now().Add(delay) // read before it is sent, so no right queue is early
+		if err := q.Send(t.Context(), op, d, delay); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// await receives until all of want came.
+	await := func(t *testing.T, op run.Operation, want ...run.Dispatch) {
+		t.Helper()
+		missing := map[run.Dispatch]bool{}
+		for _, d := range want {
+			missing[d] = true
+		}
+		for len(missing) > 0 {
+			got := receive(t, op)
+			at, sent := due[op][got]
+			if !sent {
+				t.Fatalf("%s got %+v, which nobody sent there", op, got)
 			}
-			if got := receive(t, op); got != want {
-				t.Errorf("got %+v, want %+v", got, want)
+			if early := time.Until(at); early > 0 {
+				t.Errorf("%s got run %s %s before its time", op, got.RunID, early)
+			}
+			delete(missing, got)
+		}
+	}
+	t.Run("a dispatch reaches the operation's worker as it was sent", func(t *testing.T) {
+		for _, op := range operations {
+			plain, scheduled := dispatch(0), dispatch(7)
+			scheduled.Scheduled = true
+			for _, d := range []run.Dispatch{plain, scheduled} {
+				send(t, op, d, 0)
+				await(t, op, d)
 			}
 		}
 	})
-	t.Run("a delayed dispatch comes after its time", func(t *testing.T) {
-		late, soon := dispatch(1), dispatch(2)
-		if err := q.Send(t.Context(), run.OpInventorySync, late, 1500*time.Millisecond); err != nil {
+	t.Run("every dispatch comes, also of many that are sent at once", func(t *testing.T) {
+		const each = 24
+		var (
+			wait sync.WaitGroup
+			errs = make([]error, len(operations)*each)
+			sent = map[run.Operation][]run.Dispatch{}
+		)
+		for i := range errs {
+			op, d := operations[i%len(operations)], dispatch(i)
+			if i%4 < 2 && i > 4 {
+				d.TenantID = sent[op][0].TenantID // one tenant has many
+			}
+			sent[op] = append(sent[op], d)
+			due[op][d] = time.Now()
+			wait.Go(func() { errs[i] = q.Send(t.Context(), op, d, 0) })
+		}
+		wait.Wait()
+		if err := errors.Join(errs...); err != nil {
 			t.Fatal(err)
 		}
-		if err := q.Send(t.Context(), run.OpInventorySync, soon, 0); err != nil {
-			t.Fatal(err)
+		for _, op := range operations {
+			await(t, op, sent[op]...)
 		}
-		first, second := receive(t, run.OpInventorySync), receive(t, run.OpInventorySync)
-		if first != soon || second != late {
-			t.Errorf("first came %d, then %d", first.DispatchSeq, second.DispatchSeq)
+	})
+	t.Run("the same dispatch can be sent again", func(t *testing.T) {
+		d := dispatch(3)
+		for range 3 { // as a sweep does after a lost message: each is looked at
+			send(t, run.OpInventorySync, d, 0)
+			await(t, run.OpInventorySync, d)
 		}
+	})
+	t.Run("a delayed dispatch comes, and not before its time", func(t *testing.T) {
+		late, soon, now := dispatch(1), dispatch(2), dispatch(3)
+		send(t, run.OpInventorySync, late, 1500*time.Millisecond)
+		send(t, run.OpInventorySync, soon, time.Millisecond)
+		send(t, run.OpInventorySync, now, 0)
+		await(t, run.OpInventorySync, now, soon, late)
+	})
+	t.Run("the longest delay is accepted", func(t *testing.T) {
+		send(t, run.OpInventorySync, dispatch(1), run.MaxDispatchDelay)
+		now := dispatch(2)
+		send(t, run.OpInventorySync, now, 0)
+		await(t, run.OpInventorySync, now)
 	})
 	t.Run("what no worker would accept is not sent", func(t *testing.T) {
 		good := dispatch(1)
-		bad := []run.Dispatch{{}, {V: 2, TenantID: good.TenantID, RunID: good.RunID}, {V: 1, TenantID: "ten_x", RunID: good.RunID}, {V: 1, TenantID: good.TenantID, RunID: "run_x"}}
-		for _, d := range bad {
+		for name, spoil := range map[string]func(*run.Dispatch){
+			"nothing":             func(d *run.Dispatch) { *d = run.Dispatch{} },
+			"no version":          func(d *run.Dispatch) { d.V = 0 },
+			"another version":     func(d *run.Dispatch) { d.V = run.DispatchVersion + 1 },
+			"no tenant":           func(d *run.Dispatch) { d.TenantID = "" },
+			"a tenant of no form": func(d *run.Dispatch) { d.TenantID = "ten_x" },
+			"no run":              func(d *run.Dispatch) { d.RunID = "" },
+			"a run of no form":    func(d *run.Dispatch) { d.RunID = "run_x" },
+			"a tenant as a run":   func(d *run.Dispatch) { d.RunID = d.TenantID },
+			"a negative sequence": func(d *run.Dispatch) { d.DispatchSeq = -1 },
+		} {
+			d := good
+			spoil(&d)
 			if err := q.Send(t.Context(), run.OpInventorySync, d, 0); err == nil {
-				t.Errorf("%+v was sent", d)
+				t.Errorf("%s: %+v was sent", name, d)
 			}
 		}
-		for _, delay := range []time.Duration{-time.Second, run.MaxDispatchDelay + time.Second} {
+		for _, delay := range []time.Duration{-1, -time.Second, run.MaxDispatchDelay + 1, run.MaxDispatchDelay + time.Second} {
 			if err := q.Send(t.Context(), run.OpInventorySync, good, delay); err == nil {
 				t.Errorf("a delay of %s was accepted", delay)
 			}
 		}
-		if err := q.Send(t.Context(), "unknown", good, 0); err == nil {
-			t.Error("an unknown operation has a queue")
+		for _, op := range []run.Operation{"", "unknown"} {
+			if err := q.Send(t.Context(), op, good, 0); err == nil {
+				t.Errorf("operation %q has a queue", op)
+			}
+		}
+		// One that was sent all the same most likely comes before these.
+		for _, op := range operations {
+			marker := dispatch(9)
+			send(t, op, marker, 0)
+			await(t, op, marker)
+		}
+	})
+	t.Run("a caller whose time is over is told so", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		d := dispatch(1)
+		due[run.OpInventorySync][d] = time.Now() // it may be delivered all the same
+		if err := q.Send(ctx, run.OpInventorySync, d, 0); err == nil {
+			t.Error("no error")
 		}
 	})
 }
