@@ -297,8 +297,7 @@ func absentAttributes(b bare) {
 }
 
 // Developer guide, transactions: all or nothing, and serializable. DynamoDB may answer
-// one of two that meet with TransactionConflict; both stand-ins serve one after the
-// other.
+// one of two that meet with TransactionConflict; neither stand-in was seen to.
 func racers(b bare) {
 	from, to := fresh(), fresh()
 	const racing, funds = 32, 10
@@ -387,8 +386,8 @@ func strongReads(b bare) {
 	b.want(b.get(key), "v", strconv.Itoa(writers*writes))
 }
 
-// Developer guide, sparse indexes. Both stand-ins keep indexes at once; DynamoDB may
-// lag, so the store reads again what it decides on.
+// Developer guide, sparse indexes. No stand-in was seen to lag; DynamoDB may, so the
+// store reads again what it decides on.
 func sparseIndex(b bare) {
 	shard := "S#" + rand.Text()
 	keys := []image{fresh(), fresh(), fresh()}
