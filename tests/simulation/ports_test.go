@@ -332,6 +332,9 @@ var _ run.Queue = (*sender)(nil)
 
 func (s *sender) Send(ctx context.Context, op run.Operation, d run.Dispatch, delay time.Duration) error {
 	if s.a == nil {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		return s.q.put(op, d, delay)
 	}
 	s.w.isolated(s.a, "Send", d.TenantID)

@@ -34,7 +34,7 @@ func (q *queue) put(op run.Operation, d run.Dispatch, delay time.Duration) error
 	switch {
 	case !slices.Contains(run.Operations(), op):
 		return fmt.Errorf("no queue of %s", op)
-	case d.V != run.DispatchVersion || !run.ValidTenantID(d.TenantID) || !run.ValidRunID(d.RunID):
+	case d.V != run.DispatchVersion || !run.ValidTenantID(d.TenantID) || !run.ValidRunID(d.RunID) || d.DispatchSeq < 0:
 		return fmt.Errorf("no worker would accept %+v", d)
 	case delay < 0 || delay > run.MaxDispatchDelay:
 		return fmt.Errorf("a delay of %s", delay)
