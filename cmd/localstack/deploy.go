@@ -92,6 +92,7 @@ func deploy(ctx context.Context, c config, p *processes, graph stackfile.Graph) 
 		"OidcLogoutUrl=" + c.origin() + "/logout",
 		"AwsEndpointUrl=" + c.awsEndpoint(),
 		"GraphUrl=" + graph.URL,
+		"WorkerConcurrency=20", // two cores carry no more
 		"AuthorityUrl=" + graph.AuthorityURL,
 	}
 	if graph.CAFile != "" {
