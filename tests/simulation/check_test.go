@@ -484,7 +484,8 @@ func (w *world) measure(f *fact, change memstore.Change) {
 		}
 		*since = time.Time{}
 	}
-	if claimed || ended {
+	// How long the new message then waits for a free worker is the queue's affair.
+	if rescued := after.Rescues > before.Rescues; rescued || claimed || ended {
 		// A rescue that nobody answered makes the next one wait longer, and a queue
 		// without a free worker is no fault.
 		if before.Rescues > 1 || w.p.workers < 4 {
