@@ -98,6 +98,9 @@ func measure(ctx context.Context, o options, out io.Writer) error {
 type timings struct {
 	UpSeconds   float64 `json:"upSeconds"`
 	TestSeconds float64 `json:"testSeconds"`
+	// The longest that the last end-to-end tests have seen.
+	TakeoverSeconds float64 `json:"takeoverSeconds"`
+	DispatchSeconds float64 `json:"dispatchSeconds"`
 }
 
 // readTimings takes the flags, and what they leave out from .local/timings.json.

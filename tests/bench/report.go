@@ -209,6 +209,10 @@ func render(r report) string {
 		p("| %s | %s | %.0f MB/s | %s | %d |\n", l.Name, short(time.Duration(l.NsPerOp)), l.MBPerSec, size(l.BytesPerOp), l.AllocsPerOp)
 	}
 
+	p("\n## Recovery\n\nThe longest that the last end-to-end tests saw on the deployed stack, with the schedule's own sweeps.\n\n| what | aim | took |\n|---|--:|--:|\n"+
+		"| from the death of a worker until its run was taken over | 150 s | %s |\n| from a start whose message was lost until a worker had the run | 90 s | %s |\n",
+		seconds(r.Timings.TakeoverSeconds), seconds(r.Timings.DispatchSeconds))
+
 	p("\n## From nothing\n\n| what | took |\n|---|--:|\n| `make up`, tools to be installed, until the first captured version | %s |\n| `make test`, likewise | %s |\n",
 		seconds(r.Timings.UpSeconds), seconds(r.Timings.TestSeconds))
 	return b.String()
@@ -305,5 +309,5 @@ func seconds(s float64) string {
 	if s <= 0 {
 		return "not measured here"
 	}
-	return (time.Duration(s) * time.Second).String()
+	return time.Duration(s * float64(time.Second)).Round(time.Second).String()
 }

@@ -78,6 +78,7 @@ func (x *tenant) rescued(t *testing.T, all []runView) {
 		if waited := r.StartedAt.Sub(r.CreatedAt); waited > rescueTime {
 			t.Errorf("%s waited %v for a worker, want at most %v", r.Operation, waited, rescueTime)
 		}
+		measured(t, "dispatchSeconds", r.StartedAt.Sub(r.CreatedAt))
 		t.Logf("%s was at work %v after its start, without the message of its start", r.Operation, r.StartedAt.Sub(r.CreatedAt).Round(100*time.Millisecond))
 		x.consistent(t, r)
 		kinds := []string{}

@@ -75,6 +75,7 @@ func TestRunOfAKilledWorkerIsTakenOver(t *testing.T) {
 		await(t, "the sweeper takes the run over", 160*time.Second, func() bool { return number(t, runItem(t, h.r), "epoch") > 1 })
 		took := time.Since(killed)
 		t.Logf("%s: taken over %v after the kill", h.o.name, took.Round(time.Second))
+		measured(t, "takeoverSeconds", took)
 		if took > 150*time.Second {
 			t.Errorf("%s: taken over %v after the kill, want at most 150 s", h.o.name, took)
 		}
