@@ -34,7 +34,10 @@ func lose(t *testing.T, queue string, r runView) {
 	want := dispatch(r, 1)
 	await(t, "the message of "+r.ID, 30*time.Second, func() bool {
 		lost := false
-		for _, m := range must(stack.queues.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &queue, MaxNumberOfMessages: 10}))(t).Messages {
+		// Visible again soon: where the answer breaks off, the message must not be gone
+		// for as long as the queue lets a worker have it.
+		in := &sqs.ReceiveMessageInput{QueueUrl: &queue, MaxNumberOfMessages: 10, VisibilityTimeout: 3}
+		for _, m := range must(stack.queues.ReceiveMessage(t.Context(), in))(t).Messages {
 			if aws.ToString(m.Body) == want {
 				must(stack.queues.DeleteMessage(t.Context(), &sqs.DeleteMessageInput{QueueUrl: &queue, ReceiptHandle: m.ReceiptHandle}))(t)
 				lost = true
