@@ -25,7 +25,9 @@ type Options struct {
 	// ShortWait is the longest that Take waits in place, 5 s. The package graph
 	// has the same bound for Microsoft's pauses.
 	ShortWait time.Duration
-	Log       *slog.Logger // none
+	// Jitter returns a duration in [0, d); a random one.
+	Jitter func(d time.Duration) time.Duration
+	Log    *slog.Logger // none
 }
 
 const (
@@ -76,6 +78,7 @@ type Limiter struct {
 	tenant    string
 	clock     graph.Clock
 	shortWait time.Duration
+	jitter    func(d time.Duration) time.Duration
 	log       *slog.Logger
 
 	mu      sync.Mutex
@@ -94,12 +97,15 @@ type bucketKey struct {
 
 // New returns a limiter over the budgets of a tenant.
 func New(rates run.Rates, tenantID string, o Options) *Limiter {
-	l := &Limiter{rates: rates, tenant: tenantID, clock: o.Clock, shortWait: o.ShortWait, log: o.Log, buckets: map[bucketKey]*bucket{}, blocked: map[string]time.Time{}}
+	l := &Limiter{rates: rates, tenant: tenantID, clock: o.Clock, shortWait: o.ShortWait, jitter: o.Jitter, log: o.Log, buckets: map[bucketKey]*bucket{}, blocked: map[string]time.Time{}}
 	if l.clock == nil {
 		l.clock = graph.SystemClock{}
 	}
 	if l.shortWait <= 0 {
 		l.shortWait = 5 * time.Second
+	}
+	if l.jitter == nil {
+		l.jitter = func(d time.Duration) time.Duration { return rand.N(d) }
 	}
 	if l.log == nil {
 		l.log = slog.New(slog.DiscardHandler)
@@ -247,6 +253,9 @@ func (b *bucket) take(ctx context.Context, lane graph.Lane, n int) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	if err := ctx.Err(); err != nil { // its turn came with its end: no token for it
+		return err
+	}
 	have := 0
 	for {
 		now := b.l.clock.Now()
@@ -269,7 +278,7 @@ func (b *bucket) take(ctx context.Context, lane graph.Lane, n int) error {
 			b.giveBack(have)
 			e := &WaitError{Lane: lane, Until: until, Throttled: blocked.After(now)}
 			if !e.Throttled {
-				e.Until = until.Add(rand.N(spread))
+				e.Until = until.Add(b.l.jitter(spread))
 			}
 			e.After = e.Until.Sub(now)
 			return e

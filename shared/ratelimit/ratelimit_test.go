@@ -466,3 +466,46 @@ func TestQuotas(t *testing.T) {
 		}
 	}
 }
+
+// Whoever has stopped before its turn comes takes no token with it.
+func TestStoppedCallersTakeNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBed(t)
+		l := b.limiter("a")
+		take := func(ctx context.Context) error { return l.Take(ctx, graph.LaneIntune, false, 1) }
+		if err := take(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		stopped, stop := context.WithCancel(t.Context())
+		stop()
+		for range 50 {
+			if err := take(stopped); !errors.Is(err, context.Canceled) {
+				t.Fatalf("%v, want that the caller has stopped", err)
+			}
+		}
+		for range firstLease - 1 {
+			if err := take(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if b.leases() != 1 {
+			t.Errorf("%d leases, want that those of the first were kept", b.leases())
+		}
+	})
+}
+
+// Runs that wait for a budget come back after it is there, each at its own time.
+func TestWaitsAreSpread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := New(memstore.New(), "a", Options{ShortWait: time.Nanosecond, Jitter: func(d time.Duration) time.Duration {
+			if d != spread {
+				t.Errorf("jitter within %s", d)
+			}
+			return 700 * time.Millisecond
+		}})
+		if err := l.Take(t.Context(), graph.LaneConditionalAccess, false, 1); err != nil {
+			t.Fatal(err)
+		}
+		wantWait(t, l.Take(t.Context(), graph.LaneConditionalAccess, false, 1), false, 1250*time.Millisecond+700*time.Millisecond)
+	})
+}
