@@ -557,6 +557,7 @@ func (w *world) countChange(before, after run.Run, c *call) {
 			w.count("rescue: a lost message")
 		}
 	case "Release":
+		w.countPause(c.actor, after)
 		switch {
 		case after.Waiting == nil:
 			w.count("release: time to leave the worker")

@@ -34,9 +34,10 @@
 //	17  the same request gets the active run, another one a conflict
 //	18  nobody reaches into another tenant
 //	20  no slice after a cancellation was seen
+//	21  no window with more requests than a tenant's budget, none in a pause
 //	22  a message of a run that is held or ended changes nothing
 //
 // and: no slice of a writing run that nobody with the role stands behind. When the
 // faults end, everything ends, and each key can be used again. Number 19 is held
-// by the tests of what is written; 21, the rate limit, comes with the limiter.
+// by the tests of what is written.
 package simulation

@@ -24,10 +24,11 @@ type actor struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	dead   atomic.Bool
-	frozen time.Time // none of its calls is served before this
-	killAt time.Time // when the function's time is over; zero for never
-	step   int       // in which it began
-	failed error     // what its work returned
+	gone   chan struct{} // closed with its death
+	frozen time.Time     // none of its calls is served before this
+	killAt time.Time     // when the function's time is over; zero for never
+	step   int           // in which it began
+	failed error         // what its work returned
 	onEnd  func()
 
 	// What a worker has done, for the checks.
@@ -45,6 +46,8 @@ type actor struct {
 	looked     bool     // there was such a look since the last commit
 	tenantOpen bool
 	allowed    bool // the slice was begun under a look that said yes
+
+	rates rates
 }
 
 // call is one use of a port that waits to be served.
@@ -56,6 +59,7 @@ type call struct {
 	writes  bool
 	graph   bool
 	creates bool
+	rates   bool
 	fence   *run.Fence
 	runID   string
 	do      func() error
@@ -77,6 +81,13 @@ var (
 	errLost       = errors.New("simulated: not done and not answered")
 	errLostAnswer = errors.New("simulated: no answer")
 )
+
+// die ends a process: nothing that it would do next happens.
+func (a *actor) die() {
+	if !a.dead.Swap(true) {
+		close(a.gone)
+	}
+}
 
 // serve hands a call to the scheduler and waits for its answer. In the goroutine
 // of a killed actor it never returns: nothing that comes after the call happens.
@@ -108,6 +119,7 @@ var (
 	_ run.Runs    = (*ports)(nil)
 	_ run.Tenants = (*ports)(nil)
 	_ run.Records = (*ports)(nil)
+	_ run.Rates   = (*ports)(nil)
 )
 
 func (p *ports) store(ctx context.Context, method, tenantID, runID string, f *run.Fence, writes bool, do func(context.Context) error) error {

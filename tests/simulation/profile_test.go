@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tenantatlas/shared/engine"
+	"tenantatlas/shared/graph"
 )
 
 // profile is what one seed is like. Each seed draws its own: some have no fault of
@@ -25,6 +26,7 @@ type profile struct {
 	hide    time.Duration // visibility timeout of a message in the hands of a worker
 	lag     time.Duration // of an index
 	noFlow  bool          // the stream tells nothing
+	lane    graph.Lane    // of all requests to Graph
 
 	// Probabilities, of each call that they can hit. A crash is a worker's, a kill
 	// anybody else's.
@@ -62,6 +64,13 @@ func draw(rng *rand.Rand) profile {
 		broken: often(0.01), panics: often(0.01), unclear: often(0.05), hang: often(0.01),
 		replay: often(0.1), cancel: often(0.05), revoke: often(0.03), disable: often(0.01), oneKind: often(0.1),
 	}
+	// One request a second is too little for large runs that end soon.
+	if p.lane = graph.LaneIntune; p.life >= 10*time.Minute && rng.IntN(3) == 0 {
+		p.lane = graph.LaneConditionalAccess
+		for i := range p.items {
+			p.items[i] = min(p.items[i], 8)
+		}
+	}
 	p.wild = !p.orderly && rng.IntN(3) == 0
 	if p.orderly && rng.IntN(2) == 0 {
 		// Nothing but dead workers and lost messages: what each costs in time.
@@ -81,7 +90,7 @@ func draw(rng *rand.Rand) profile {
 func (p profile) calm() profile {
 	return profile{
 		orderly: true, steps: p.steps, tenants: p.tenants, keys: p.keys, workers: p.workers, items: p.items, early: p.early, engine: p.engine,
-		life: p.life, hide: p.hide, noFlow: p.noFlow,
+		life: p.life, hide: p.hide, noFlow: p.noFlow, lane: p.lane,
 	}
 }
 

@@ -175,6 +175,9 @@ func mustReach() []string {
 		"graph done but not answered", "graph hangs", "panic after the effect", "panic before the effect", "killed by the function's timeout",
 		"probe: adopted", "probe: nothing there", "probe: undecidable",
 		"release: a wait of known length", "release: a wait of unknown length", "release: time to leave the worker", "release: with items of unknown fate",
+		"a request waited for the budget in place", "release: the budget is used up", "release: another worker met a limit",
+		"a request without shared budgets", "killed before LeaseTokens", "killed after LeaseTokens", "lost LeaseTokens", "lost answer of LeaseTokens",
+		"killed before BlockRate", "killed after BlockRate", "lost BlockRate", "lost answer of BlockRate",
 		"rescue: a dead worker's run", "rescue: a lost message", "sweeps overlapped", "the stream was replayed",
 		"start: new run", "start: reused", "start: conflict", "start: not allowed", "start: tenant disabled", "start: client key replayed", "start: client key reused",
 	}
@@ -259,6 +262,7 @@ func TestConformance(t *testing.T) {
 	t.Run("Runs", func(t *testing.T) { runtest.Runs(t, open) })
 	t.Run("Tenants", func(t *testing.T) { runtest.Tenants(t, open) })
 	t.Run("Records", func(t *testing.T) { runtest.Records(t, open) })
+	t.Run("Rates", func(t *testing.T) { runtest.Rates(t, open) })
 	t.Run("Queue", func(t *testing.T) {
 		q := &queue{}
 		runtest.Queue(t, &sender{q: q}, func(t *testing.T, op run.Operation) run.Dispatch {

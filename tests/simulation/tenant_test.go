@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tenantatlas/shared/engine"
+	"tenantatlas/shared/ratelimit"
 	"tenantatlas/shared/run"
 )
 
@@ -46,6 +47,7 @@ type operation struct {
 	w     *world
 	a     *actor
 	r     run.Run
+	limit *ratelimit.Limiter
 	items int
 	early bool // looks itself when a call gives no answer, instead of leaving it to the next worker
 }
@@ -58,17 +60,23 @@ func (w *world) bind(a *actor) engine.Bind {
 		if err := json.Unmarshal(r.Input, &in); err != nil {
 			return nil, err
 		}
-		o := &operation{w: w, a: a, r: r, items: in.Items, early: w.p.early}
+		o := &operation{w: w, a: a, r: r, limit: w.limiter(a), items: in.Items, early: w.p.early}
 		return o, o.whole(o.graph(ctx, "signin", "", nil))
 	}
 }
 
 // graph is one call of Microsoft Graph.
 func (o *operation) graph(ctx context.Context, method, item string, do func()) error {
-	ctx, cancel := context.WithTimeout(ctx, graphTimeout)
+	write := method == "create"
+	if method != "signin" { // of a lane that has enough
+		if err := o.take(ctx, method+" "+item, write); err != nil {
+			return err
+		}
+	}
+	limited, cancel := context.WithTimeout(ctx, graphTimeout)
 	defer cancel()
-	return o.a.serve(&call{
-		label: o.a.id + " graph." + method + " " + item, method: "graph." + method, ctx: ctx, graph: true, runID: o.r.ID, creates: method == "create",
+	err := o.a.serve(&call{
+		label: o.a.id + " graph." + method + " " + item, method: "graph." + method, ctx: limited, graph: true, runID: o.r.ID, creates: write,
 		do: func() error {
 			if do != nil {
 				do()
@@ -76,14 +84,22 @@ func (o *operation) graph(ctx context.Context, method, item string, do func()) e
 			return nil
 		},
 	})
+	var g *graphError
+	if method != "signin" && errors.As(err, &g) && g.kind == throttled {
+		o.pause(ctx, write, g.after)
+	}
+	return err
 }
 
 // whole is what a failed call means for the run as a whole.
 func (o *operation) whole(err error) error {
 	var g *graphError
+	var limited *ratelimit.WaitError
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &limited):
+		return o.limited(limited)
 	case !errors.As(err, &g):
 		return err
 	case g.kind == throttled:
@@ -125,11 +141,15 @@ func (o *operation) Act(ctx context.Context, item run.Item) (run.Outcome, error)
 		err = o.graph(ctx, "read", item.Key, func() { o.w.facts[o.r.ID].read |= 1 << index(item) })
 	}
 	var g *graphError
+	var limited *ratelimit.WaitError
 	if err == nil {
 		return succeeded, nil
 	}
 	if ctx.Err() != nil {
 		return run.Outcome{}, ctx.Err()
+	}
+	if errors.As(err, &limited) { // nothing was sent
+		return run.Outcome{}, o.whole(err)
 	}
 	if errors.As(err, &g) {
 		switch g.kind {
@@ -155,6 +175,7 @@ func (o *operation) Probe(ctx context.Context, item run.Item) (*run.Outcome, err
 	var found bool
 	err := o.graph(ctx, "find", item.Key, func() { found = o.w.facts[o.r.ID].creates[index(item)] > 0 })
 	var g *graphError
+	var limited *ratelimit.WaitError
 	switch {
 	case err == nil && found:
 		o.w.count("probe: adopted")
@@ -167,7 +188,7 @@ func (o *operation) Probe(ctx context.Context, item run.Item) (*run.Outcome, err
 	case errors.As(err, &g) && g.kind == undecidable:
 		o.w.count("probe: undecidable")
 		return &run.Outcome{Status: run.OutcomeFailed, Code: run.CodeOutcomeUnknown, Failure: &run.Failure{Code: run.CodeOutcomeUnknown}}, nil
-	case errors.As(err, &g) && g.kind != refused:
+	case errors.As(err, &limited), errors.As(err, &g) && g.kind != refused:
 		return nil, o.whole(err)
 	}
 	return nil, &engine.Wait{Code: "graph_unavailable", Failure: run.Failure{Code: "graph_unavailable"}}

@@ -45,6 +45,9 @@ type world struct {
 	wrong   string // the first invariant that did not hold
 	reached map[string]int
 	wake    chan struct{}
+	budgets map[run.RateKey]*budget
+	asking  []*call // requests that come to their worker's limiter
+	late    bool    // answers of storage may be so late that tokens are used late
 
 	live    []*actor
 	dlq     []*message
@@ -70,10 +73,10 @@ func tenantID(i int) string { return "ten_01J9Z3T6Q4W8R2N5M7K1P0XYZ" + string("A
 func newWorld(seed uint64, whole io.Writer) *world {
 	rng := rand.New(rand.NewPCG(seed, 0x7e4a47a5))
 	w := &world{
-		seed: seed, rng: rng, p: draw(rng), store: memstore.New(), queue: &queue{}, began: time.Now(), facts: map[string]*fact{},
+		seed: seed, rng: rng, p: draw(rng), store: memstore.New(), queue: &queue{}, began: time.Now(), facts: map[string]*fact{}, budgets: map[run.RateKey]*budget{},
 		active: map[[2]string]string{}, reached: map[string]int{}, wake: make(chan struct{}, 1), longest: map[string]time.Duration{}, sum: fnv.New64a(), whole: whole,
 	}
-	w.hold, w.timed = w.p.leasesHold(), w.p.timed
+	w.hold, w.timed, w.late = w.p.leasesHold(), w.p.timed, w.p.wild || w.p.freeze > 0
 	w.sweep = w.began.Add(time.Duration(rng.IntN(60)) * time.Second)
 	for i := range w.p.tenants {
 		id := tenantID(i)
@@ -176,7 +179,7 @@ func (w *world) number(name string) uint64 {
 // spawn starts an actor.
 func (w *world) spawn(kind, tenant string, limit time.Duration, work func(*actor) error) *actor {
 	w.made++
-	a := &actor{w: w, kind: kind, id: fmt.Sprintf("%s%03d", kind, w.made), tenant: tenant, step: w.step}
+	a := &actor{w: w, kind: kind, id: fmt.Sprintf("%s%03d", kind, w.made), tenant: tenant, step: w.step, gone: make(chan struct{})}
 	if limit > 0 {
 		a.killAt = time.Now().Add(limit)
 		a.ctx, a.cancel = context.WithTimeout(context.Background(), limit)
@@ -236,6 +239,7 @@ func (w *world) settle() {
 			}
 		}
 		again = w.release() || again
+		again = w.admit() || again
 		if !again {
 			return
 		}
@@ -246,12 +250,14 @@ func (w *world) settle() {
 func (w *world) release() bool {
 	w.mu.Lock()
 	var dead []*call
-	w.pending = slices.DeleteFunc(w.pending, func(c *call) bool {
+	gone := func(c *call) bool {
 		if c.actor.dead.Load() {
 			dead = append(dead, c)
 		}
 		return c.actor.dead.Load()
-	})
+	}
+	w.pending = slices.DeleteFunc(w.pending, gone)
+	w.asking = slices.DeleteFunc(w.asking, gone)
 	w.mu.Unlock()
 	for _, c := range dead {
 		c.answer <- reply{exit: true}
@@ -261,7 +267,7 @@ func (w *world) release() bool {
 
 func (w *world) kill(a *actor, why string) {
 	w.trace("%s is killed: %s", a.id, why)
-	a.dead.Store(true)
+	a.die()
 	w.died(a)
 }
 
@@ -286,8 +292,11 @@ func (w *world) open() (open, urgent []*call) {
 }
 
 func bearable(c *call) time.Duration {
-	if c.graph {
+	switch {
+	case c.graph:
 		return graphTimeout / 2
+	case c.rates: // what a token allows goes by the time at which it was asked for
+		return 0
 	}
 	return 4 * time.Second
 }
@@ -657,6 +666,7 @@ func (w *world) afterwards() {
 	if w.failed() {
 		return
 	}
+	w.pausesEnd()
 	before := len(w.order)
 	for i := range w.p.tenants {
 		id := tenantID(i)
@@ -694,7 +704,7 @@ func (w *world) afterwards() {
 func (w *world) shutdown() {
 	for len(w.live) > 0 {
 		for _, a := range w.live {
-			a.dead.Store(true)
+			a.die()
 			a.onEnd = nil
 		}
 		w.release()
