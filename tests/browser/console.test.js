@@ -222,7 +222,7 @@ describe('an operator', () => {
     await signIn(page, stack, stack.userWith({ contoso: 'operator', fabrikam: 'restorer' }), `/t/${tenant.id}`);
     await page.getByRole('button', { name: 'Sync inventory' }).click();
     await page.locator('.answer').getByRole('link', { name: 'View run' }).first().click();
-    await page.getByText(/^Waiting for Microsoft Graph until/).waitFor();
+    await page.locator('.sentence').getByText(/^Waiting for Microsoft Graph until/).waitFor();
     await check(page, 'run-waiting');
     await page.getByRole('button', { name: 'Cancel run' }).click();
     assert.equal(await runEnds(page), 'Canceled');
