@@ -32,7 +32,7 @@ func TestAssumptions(t *testing.T) {
 		t.Run(d.Name, func(t *testing.T) {
 			w := &watched{next: http.DefaultTransport}
 			client := d.Client(w, once)
-			table := localaws.CreateTable(t, client)
+			table := localaws.CreateTable(t, d.Client(nil))
 			for name, test := range map[string]func(bare){
 				"a canceled transaction gives a reason per item, in order":             reasonsInOrder,
 				"a token answers the same request again and refuses another":           tokens,

@@ -32,8 +32,11 @@ func TestConformance(t *testing.T) {
 	q := sqsqueue.New(client, urls)
 	runtest.Queue(t, q, func(t *testing.T, op run.Operation) run.Dispatch {
 		url := urls[op]
-		for range 4 { // waits of 5 s
-			out, err := client.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &url, MaxNumberOfMessages: 1, WaitTimeSeconds: 5})
+		for range 12 { // waits of 5 s
+			// A message whose answer broke off comes again when its visibility ends.
+			out, err := client.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{
+				QueueUrl: &url, MaxNumberOfMessages: 1, WaitTimeSeconds: 5, VisibilityTimeout: 5,
+			})
 			if err != nil {
 				t.Fatal(err)
 			}

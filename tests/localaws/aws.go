@@ -8,16 +8,19 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
 )
 
 // Region is where everything pretends to be.
 const Region = "us-east-1"
 
 // Config returns an SDK configuration for an endpoint. It reads no environment
-// and no files. transport may be nil.
+// and no files. Without a transport (nil) the client repeats what was not answered,
+// see again; with one, the caller's transport sees what the SDK alone does.
 func Config(endpoint string, transport http.RoundTripper) aws.Config {
 	c := aws.Config{
 		Region:       Region,
@@ -26,8 +29,24 @@ func Config(endpoint string, transport http.RoundTripper) aws.Config {
 	}
 	if transport != nil {
 		c.HTTPClient = &http.Client{Transport: transport}
+		return c
 	}
+	c.Retryer = again
 	return c
+}
+
+// again repeats everything that was not answered with an error of the service:
+// stand-ins break connections off under load, which the SDK repeats only until the
+// answer has begun. A write that was heard is heard twice then, which tests that
+// use such a client have to bear.
+func again() aws.Retryer {
+	return retry.NewStandard(func(o *retry.StandardOptions) {
+		o.MaxAttempts = 5
+		o.Retryables = append(o.Retryables, retry.IsErrorRetryableFunc(func(err error) aws.Ternary {
+			var service smithy.APIError
+			return aws.BoolTernary(!errors.As(err, &service) && !errors.Is(err, context.Canceled))
+		}))
+	})
 }
 
 // DynamoDB is one implementation of DynamoDB to run a suite over.

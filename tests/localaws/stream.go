@@ -2,7 +2,6 @@ package localaws
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -11,12 +10,9 @@ import (
 	"testing"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
-	"github.com/aws/smithy-go"
 )
 
 // TableStream reads the stream of one table from its beginning. It is safe for
@@ -43,7 +39,7 @@ func (d DynamoDB) Stream(t testing.TB, table string) *TableStream {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &TableStream{client: dynamodbstreams.NewFromConfig(Config(d.Endpoint, nil), again), arn: out.Table.LatestStreamArn, shards: map[string]*shard{}}
+	return &TableStream{client: dynamodbstreams.NewFromConfig(Config(d.Endpoint, nil)), arn: out.Table.LatestStreamArn, shards: map[string]*shard{}}
 }
 
 // Records returns what the stream told so far, in the form in which Lambda
@@ -196,17 +192,4 @@ func (k *keepBody) Do(r *http.Request) (*http.Response, error) {
 		return response, nil
 	}
 	return response, json.Unmarshal(body, k.into)
-}
-
-// again repeats everything that was not answered with an error of the service: all
-// that is asked of a stream are reads, and stand-ins break connections off under
-// load, which the SDK repeats only until the answer has begun.
-func again(o *dynamodbstreams.Options) {
-	o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
-		o.MaxAttempts = 5
-		o.Retryables = append(o.Retryables, retry.IsErrorRetryableFunc(func(err error) aws.Ternary {
-			var service smithy.APIError
-			return aws.BoolTernary(!errors.As(err, &service) && !errors.Is(err, context.Canceled))
-		}))
-	})
 }
