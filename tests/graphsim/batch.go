@@ -138,7 +138,7 @@ func (s *Sim) batchExchange(x *exchange, version string, part batchPart) *exchan
 	}
 	sub := &exchange{
 		sim: s, ctx: x.ctx, now: x.now, requestID: uuid.NewString(), clientRequestID: x.clientRequestID,
-		kind: kindOf(part.Method), method: part.Method, host: x.host,
+		kind: kindOf(part.Method, "/"+strings.TrimPrefix(rel.EscapedPath(), "/")), method: part.Method, host: x.host,
 		path: "/" + version + "/" + strings.TrimPrefix(rel.EscapedPath(), "/"), rawQuery: rel.RawQuery,
 		header: http.Header{}, body: part.Body,
 		tenantID: x.tenantID, app: x.app, claims: x.claims, batchID: x.requestID,

@@ -1,6 +1,8 @@
 // Package graphsim simulates the part of Microsoft Graph and Microsoft Entra
-// that TenantAtlas talks to: the token endpoint, the beta reads of Intune
-// policies, $batch, throttling and the ways in which all of it fails.
+// that TenantAtlas talks to: the token endpoint, the beta reads and
+// writes of Intune's configuration, $batch, throttling and the ways in which all of
+// it fails. It shares no table with the product: what it knows comes from
+// published metadata and documented or reported behaviour.
 //
 // It is for tests and for the local stack; nothing that is deployed imports it.
 // It may touch its own listeners, its own folder (certificate authority and

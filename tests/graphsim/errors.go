@@ -45,6 +45,7 @@ type response struct {
 	service     string // throttling lane, for the log
 	throttled   bool
 	notModelled bool
+	command     string // an order to devices or people that was given
 
 	abort    bool // cut the connection instead of answering
 	truncate int  // write only so many bytes of the body, then cut; 0 means all
@@ -130,7 +131,6 @@ func (x *exchange) fail(p *problem) response {
 	if code == "ModelValidationFailure" {
 		// innerError repeats the message (Intune-PowerShell-SDK#98).
 		fmt.Fprintf(&buf, `"innerError":{"message":%s,%s}}`, quote(p.message), strings.TrimPrefix(x.innerError(), "{"))
-		buf.WriteByte('}')
 	} else {
 		fmt.Fprintf(&buf, `"innerError":%s}}`, x.innerError())
 	}

@@ -63,6 +63,25 @@ type TenantSpec struct {
 	// deviceManagement/deviceConfigurations or
 	// deviceManagement/configurationPolicies/settings; $top cannot exceed it.
 	PageSizes map[string]int `json:"pageSizes,omitempty"`
+
+	// Defaults adds what every real tenant has from its start: scope tag 0, the
+	// default enrolment objects, built-in roles, app categories and authentication
+	// strengths, and the default branding.
+	Defaults bool `json:"defaults,omitempty"`
+	// AccountID is the intuneAccountId, with which the ids of default objects
+	// begin; "" means one made from the id.
+	AccountID string `json:"accountId,omitempty"`
+	// ListLagMs is how long what a request created is missing from lists, by the
+	// simulated clock (terraform-provider-microsoft365#2518).
+	ListLagMs int `json:"listLagMs,omitempty"`
+	// ReadMisses is how many reads of an object answer 404 after a request created it.
+	ReadMisses int `json:"readMisses,omitempty"`
+	// RetiredTemplates are ids of settings catalog templates with which no policy
+	// can be created.
+	RetiredTemplates []string `json:"retiredTemplates,omitempty"`
+	// PendingPolls is how many reads see an asynchronous operation under way: the
+	// upload or removal of an ADMX file, the publishing of a store app.
+	PendingPolls int `json:"pendingPolls,omitempty"`
 }
 
 // Object is one object as Graph would answer it, children included.
@@ -116,6 +135,18 @@ func (s *Sim) loadTenant(spec TenantSpec) (*tenant, LoadReport, error) {
 		id: id.String(), displayName: spec.DisplayName, domains: slices.Clone(spec.Domains),
 		emptyPage: spec.EmptyPage, pageSizes: spec.PageSizes,
 		apps: map[string]*App{}, sets: map[string]*entitySet{}, secrets: map[string]string{},
+		catalog: s.catalog, content: s.microsoft(), spec: spec, accountID: stableGUID("account", id.String()),
+		misses: map[string]int{}, pending: map[string]int{}, settings: defaultSettings(),
+	}
+	if spec.AccountID != "" {
+		account, err := uuid.Parse(spec.AccountID)
+		if err != nil {
+			return nil, LoadReport{}, fmt.Errorf("the account id %q is not a GUID", logSafe(spec.AccountID))
+		}
+		t.accountID = account.String()
+	}
+	if spec.ListLagMs < 0 || spec.ReadMisses < 0 {
+		return nil, LoadReport{}, errors.New("listLagMs and readMisses must not be negative")
 	}
 	if t.displayName == "" {
 		t.displayName = "Tenant " + t.id[:8]
@@ -129,7 +160,9 @@ func (s *Sim) loadTenant(spec TenantSpec) (*tenant, LoadReport, error) {
 		}
 	}
 	for _, c := range s.catalog.collections {
-		t.sets[c.path] = newEntitySet()
+		if len(c.view) == 0 {
+			t.sets[c.path] = newEntitySet()
+		}
 	}
 	for _, app := range spec.Apps {
 		if err := t.setApp(app); err != nil {
@@ -137,6 +170,11 @@ func (s *Sim) loadTenant(spec TenantSpec) (*tenant, LoadReport, error) {
 		}
 	}
 	l := &loader{tenant: t, catalog: s.catalog, report: LoadReport{Loaded: map[string]int{}, NotModelled: map[string]int{}}}
+	if spec.Defaults {
+		if err := l.defaults(); err != nil {
+			return nil, l.report, err
+		}
+	}
 	if spec.Builtin != "" {
 		sub, err := fs.Sub(BuiltinTenants(), spec.Builtin)
 		if err == nil {
@@ -156,6 +194,11 @@ func (s *Sim) loadTenant(spec TenantSpec) (*tenant, LoadReport, error) {
 		if err != nil {
 			return nil, l.report, err
 		}
+		each, err := s.everyType(*spec.Generate)
+		if err != nil {
+			return nil, l.report, err
+		}
+		objects = append(objects, each...)
 		spec.Objects = append(slices.Clone(spec.Objects), objects...)
 	}
 	for i, o := range spec.Objects {
@@ -319,7 +362,7 @@ func (l *loader) contextPath(context string) (string, bool) {
 		return "", false
 	}
 	for _, c := range l.catalog.collections {
-		if m[1] == c.path {
+		if m[1] == c.path || slices.Contains(c.aliases, m[1]) {
 			return c.path, true
 		}
 	}
@@ -343,27 +386,55 @@ func (l *loader) classify(o object) (string, bool) {
 		}
 		return true
 	}
-	switch {
-	case has("name", "platforms", "technologies", "settings"):
-		return "deviceManagement/configurationPolicies", true
-	case has("displayName", "state", "conditions"):
-		return "identity/conditionalAccess/policies", true
-	case has("displayName", "TemplateId", "settingsDelta"):
-		return "deviceManagement/intents", true
+	// The first shape that fits; those that have another's properties and more come first.
+	for _, shape := range []struct {
+		path  string
+		names []string
+	}{
+		{linuxPath, []string{"name", "platforms", "technologies", "settings", "scheduledActionsForRule"}},
+		{catalogPath, []string{"name", "platforms", "technologies", "settings"}},
+		{accessPath, []string{"displayName", "state", "conditions"}},
+		{intentsPath, []string{"displayName", "TemplateId", "settingsDelta"}},
+		{intentsPath, []string{"displayName", "templateId", "isMigratingToConfigurationPolicy"}},
+		{deviceManagement + "deviceCustomAttributeShellScripts", []string{"displayName", "scriptContent", "customAttributeType"}},
+		{deviceManagement + "deviceShellScripts", []string{"displayName", "scriptContent", "executionFrequency"}},
+		{deviceManagement + "deviceManagementScripts", []string{"displayName", "scriptContent", "runAs32Bit"}},
+		{deviceManagement + "deviceHealthScripts", []string{"displayName", "detectionScriptContent", "remediationScriptContent"}},
+		{deviceManagement + "deviceComplianceScripts", []string{"displayName", "detectionScriptContent"}},
+		{reusablePath, []string{"displayName", "settingDefinitionId", "settingInstance"}},
+		{filtersPath, []string{"displayName", "platform", "rule"}},
+		{deviceManagement + "groupPolicyConfigurations", []string{"displayName", "policyConfigurationIngestionType"}},
+		{deviceManagement + "groupPolicyConfigurations", []string{"displayName", "definitionValues"}},
+		{notificationsPath, []string{"displayName", "brandingOptions", "localizedNotificationMessages"}},
+		{rolesPath, []string{"displayName", "rolePermissions"}},
+		{roleAssignmentsPath, []string{"displayName", "scopeType", "members"}},
+		{brandingPath, []string{"profileName", "themeColor"}},
+		{deviceManagement + "termsAndConditions", []string{"displayName", "bodyText", "acceptanceStatement"}},
+		{deviceManagement + "windowsFeatureUpdateProfiles", []string{"displayName", "featureUpdateVersion"}},
+		{deviceManagement + "windowsQualityUpdateProfiles", []string{"displayName", "expeditedUpdateSettings"}},
+		{deviceManagement + "windowsQualityUpdatePolicies", []string{"displayName", "hotpatchEnabled"}},
+		{deviceManagement + "windowsDriverUpdateProfiles", []string{"displayName", "approvalType"}},
+		{deviceManagement + "hardwareConfigurations", []string{"displayName", "configurationFileContent"}},
+		{deviceAppManagement + "policySets", []string{"displayName", "items", "guidedDeploymentTags"}},
+		{strengthsPath, []string{"displayName", "allowedCombinations"}},
+	} {
+		if has(shape.names...) {
+			return shape.path, true
+		}
 	}
 	return "", false
 }
 
 // isControl says whether a property belongs to the way an answer was written
 // and not to the object: annotations of odata.metadata=full and action links.
-func isControl(c *collection, key string) bool {
+func isControl(key string) bool {
 	switch {
 	case key == "@odata.type":
-		return !c.abstract
+		return false // the loader decides
 	case strings.HasPrefix(key, "@odata."), strings.HasPrefix(key, "@microsoft.graph."), strings.HasPrefix(key, "#"):
 		return true
 	case strings.HasSuffix(key, "@odata.type"), strings.HasSuffix(key, "@odata.context"),
-		strings.HasSuffix(key, "@odata.navigationLink"), strings.HasSuffix(key, "@odata.associationLink"):
+		strings.HasSuffix(key, "@odata.bind"), strings.HasSuffix(key, "@odata.navigationLink"), strings.HasSuffix(key, "@odata.associationLink"):
 		return true
 	}
 	return false
@@ -396,16 +467,24 @@ func (l *loader) object(in Object) (string, error) {
 	if c == nil {
 		return "", fmt.Errorf("the collection %q is not modelled", logSafe(in.Collection))
 	}
-	if c.abstract {
-		kind, ok := strings.CutPrefix(o.text("@odata.type"), "#microsoft.graph.")
-		if !ok || !slices.Contains(c.types[1:], kind) {
-			return "", fmt.Errorf("@odata.type %q is no type of %s", logSafe(o.text("@odata.type")), c.path)
+	kind, typed := strings.CutPrefix(o.text("@odata.type"), typePrefix)
+	if len(c.view) > 0 {
+		// An object of the typed set whose type it has.
+		if c = l.catalog.find(l.catalog.byType[kind]); c == nil {
+			return "", fmt.Errorf("@odata.type %q is no type of %s", logSafe(kind), in.Collection)
 		}
+	}
+	switch {
+	case c.abstract && (!typed || !slices.Contains(c.types[1:], kind)):
+		return "", fmt.Errorf("@odata.type %q is no type of %s", logSafe(o.text("@odata.type")), c.path)
+	case !c.abstract && !slices.Contains(c.types[1:], kind):
+		// Nothing is said of the declared type.
+		o = o.without(func(key string) bool { return key == "@odata.type" })
 	}
 	e := &entity{children: map[string][]json.RawMessage{}}
 	for _, child := range c.children {
 		raw, ok := o.get(child.name)
-		if !ok || string(raw) == "null" {
+		if !ok || string(raw) == "null" || child.from != nil && child.name != "relationships" {
 			continue
 		}
 		list, err := parseArray(raw)
@@ -414,19 +493,33 @@ func (l *loader) object(in Object) (string, error) {
 		}
 		e.children[child.name] = list
 	}
-	o = o.without(func(key string) bool {
-		_, computed := c.computed[key]
-		return computed || c.child(key) != nil || isControl(c, key)
+	if c.path == appsPath {
+		if raw, ok := o.get("categories"); ok {
+			l.learnCategories(raw)
+		}
+	}
+	e.props = o
+	for _, ref := range c.refs {
+		l.takeReference(e, ref.name)
+	}
+	if c.path == configurationsPath {
+		for name := range l.catalog.references[kind] {
+			l.takeReference(e, name)
+		}
+	}
+	o = e.props.without(func(key string) bool {
+		return c.computed[key] != nil || c.live[key] != nil || c.child(key) != nil && key != "definitions" || isControl(key)
 	})
 	set := l.tenant.sets[c.path]
 	e.id = o.text("id")
+	_, isDefault := defaultSuffix(e.id)
 	switch {
 	case e.id == "" || e.id == uuid.Nil.String():
-		e.id = l.guid(c.path, in.origin)
+		e.id = l.newID(c, in.origin)
 		o = o.with("id", quote(e.id))
-	case in.origin != "" && set.get(e.id) != nil:
+	case in.origin != "" && set.get(e.id) != nil && (c.path != enrollmentPath || !isDefault):
 		l.note(in.origin, "the id %s is taken; the object got another", e.id)
-		e.id = l.guid(c.path, in.origin)
+		e.id = l.newID(c, in.origin)
 		o = o.with("id", quote(e.id))
 	}
 	if len(e.id) > 200 || strings.ContainsAny(e.id, "/'\\ ") {
@@ -434,15 +527,21 @@ func (l *loader) object(in Object) (string, error) {
 	}
 	// A time that is the same for the same object, somewhere in the year 2025.
 	stamp := quote(time.Date(2025, 1, 1, 8, 0, 0, 0, time.UTC).Add(time.Duration(number(e.id)%500_000) * time.Minute).Format("2006-01-02T15:04:05.0000000Z"))
-	o = fill(o, "createdDateTime", stamp)
-	o = fill(o, "lastModifiedDateTime", stamp)
-	o = fill(o, "description", json.RawMessage("null"))
-	o = fill(o, "roleScopeTagIds", json.RawMessage(`["0"]`))
+	for _, f := range []struct {
+		name  string
+		value json.RawMessage
+	}{{"createdDateTime", stamp}, {"lastModifiedDateTime", stamp}, {"description", json.RawMessage("null")}, {"roleScopeTagIds", json.RawMessage(`["0"]`)}} {
+		if slices.Contains(c.properties, f.name) {
+			o = fill(o, f.name, f.value)
+		}
+	}
 	e.props = o
 	if err := l.assignmentIDs(e); err != nil {
 		return "", err
 	}
-	c.prepare(l, e)
+	if c.prepare != nil {
+		c.prepare(l, e)
+	}
 	for k, v := range in.Secrets {
 		l.tenant.secrets[k] = v
 		l.report.Secrets++
@@ -480,6 +579,30 @@ func fill(o object, key string, value json.RawMessage) object {
 	return o.with(key, value)
 }
 
+// newID makes an id of the form that the set has.
+func (l *loader) newID(c *collection, origin string) string {
+	if c.path == scopeTagsPath {
+		return strconv.Itoa(nextNumber(l.tenant.sets[c.path]))
+	}
+	return l.guid(c.path, origin)
+}
+
+// nextNumber is one more than the greatest number among the ids of a set.
+func nextNumber(s *entitySet) int {
+	greatest := 0
+	for _, e := range s.byID {
+		if n, err := strconv.Atoi(e.id); err == nil {
+			greatest = max(greatest, n)
+		}
+	}
+	return greatest + 1
+}
+
+// stableGUID makes an id from the parts, the same in all tenants.
+func stableGUID(parts ...string) string {
+	return uuid.NewSHA1(uuid.NameSpaceURL, []byte("graphsim/"+strings.Join(parts, "/"))).String()
+}
+
 // guid makes an id from the tenant and the parts: the same for the same input.
 func (l *loader) guid(parts ...string) string {
 	return uuid.NewSHA1(uuid.NameSpaceURL, []byte("graphsim/"+l.tenant.id+"/"+strings.Join(parts, "/"))).String()
@@ -508,64 +631,4 @@ func (l *loader) assignmentIDs(e *entity) error {
 		e.children["assignments"][i] = o.bytes()
 	}
 	return nil
-}
-
-// prepareConfigurationPolicy numbers the settings and counts them.
-func prepareConfigurationPolicy(l *loader, e *entity) {
-	settings := e.children["settings"]
-	for i, raw := range settings {
-		o, err := parseObject(raw)
-		if err != nil {
-			l.note(e.id, "setting %d is not an object", i)
-			continue
-		}
-		if o.text("id") == "" {
-			numbered := object{{rawKey: quote("id"), key: "id", value: quote(strconv.Itoa(i))}}
-			settings[i] = append(numbered, o.without(func(key string) bool { return key == "id" })...).bytes()
-		}
-	}
-	count := json.RawMessage(strconv.Itoa(len(settings)))
-	if old, ok := e.props.get("settingCount"); ok && !bytes.Equal(old, count) {
-		l.note(e.id, "settingCount was %s, there are %s", old, count)
-	}
-	e.props = e.props.with("settingCount", count)
-	e.props = fill(e.props, "creationSource", json.RawMessage("null"))
-	e.props = fill(e.props, "priorityMetaData", json.RawMessage("null"))
-	e.props = fill(e.props, "templateReference", json.RawMessage(`{"templateId":"","templateFamily":"none","templateDisplayName":null,"templateDisplayVersion":null}`))
-}
-
-func prepareVersioned(_ *loader, e *entity) {
-	e.props = fill(e.props, "version", json.RawMessage("1"))
-	e.props = fill(e.props, "supportsScopeTags", json.RawMessage("true"))
-}
-
-// prepareCompliancePolicy gives the scheduled actions their ids. A policy always
-// has one block action (TenuVault#25), so one without gets it.
-func prepareCompliancePolicy(l *loader, e *entity) {
-	e.props = fill(e.props, "version", json.RawMessage("1"))
-	const name = "scheduledActionsForRule"
-	if len(e.children[name]) == 0 {
-		e.children[name] = []json.RawMessage{json.RawMessage(`{"ruleName":null,"scheduledActionConfigurations":[{"gracePeriodHours":0,"actionType":"block","notificationTemplateId":"","notificationMessageCCList":[]}]}`)}
-	}
-	for i, raw := range e.children[name] {
-		rule, err := parseObject(raw)
-		if err != nil {
-			l.note(e.id, "rule %d is not an object", i)
-			continue
-		}
-		if rule.text("id") == "" {
-			rule = rule.with("id", quote(l.guid(e.id, "rule", strconv.Itoa(i))))
-		}
-		raw, _ := rule.get("scheduledActionConfigurations")
-		actions, err := parseArray(raw)
-		if err != nil {
-			actions = nil
-		}
-		for k, a := range actions {
-			if o, err := parseObject(a); err == nil && o.text("id") == "" {
-				actions[k] = o.with("id", quote(l.guid(e.id, "action", strconv.Itoa(i), strconv.Itoa(k)))).bytes()
-			}
-		}
-		e.children[name][i] = rule.with("scheduledActionConfigurations", arrayBytes(actions)).bytes()
-	}
 }

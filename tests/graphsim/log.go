@@ -34,8 +34,9 @@ type LogEntry struct {
 	BatchID         string    `json:"batchId,omitempty"` // request-id of the enclosing $batch
 	Throttled       bool      `json:"throttled,omitempty"`
 	NotModelled     bool      `json:"notModelled,omitempty"`
-	Fault           string    `json:"fault,omitempty"` // id of the fault rule that acted
-	Bytes           int       `json:"bytes"`           // size of the answer's body
+	Command         string    `json:"command,omitempty"` // order to devices or people that it gave
+	Fault           string    `json:"fault,omitempty"`   // id of the fault rule that acted
+	Bytes           int       `json:"bytes"`             // size of the answer's body
 }
 
 // Counters counts answered requests since the start or the last reset.
@@ -47,6 +48,9 @@ type Counters struct {
 	Throttled   int `json:"throttled"`
 	NotModelled int `json:"notModelled"`
 	Faults      int `json:"faults"`
+	// Commands are orders to devices or people: an update paused or rolled back, a
+	// Cloud PC changed, a device given another profile. A restore gives none.
+	Commands    int `json:"commands"`
 	InFlight    int `json:"inFlight"`    // Graph requests being answered now
 	MaxInFlight int `json:"maxInFlight"` // the most at once
 }
@@ -70,6 +74,9 @@ func (c *Counters) add(e LogEntry) {
 	}
 	if e.Fault != "" {
 		c.Faults++
+	}
+	if e.Command != "" {
+		c.Commands++
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,6 +26,9 @@ func (s *Sim) find(tenantID, collectionName string) (*tenant, *collection, error
 	if c == nil {
 		return nil, nil, fmt.Errorf("%q: %w", logSafe(collectionName), errNoCollection)
 	}
+	if len(c.view) > 0 {
+		return nil, nil, fmt.Errorf("%s only shows the objects of other sets", c.path)
+	}
 	return t, c, nil
 }
 
@@ -37,6 +39,8 @@ func (s *Sim) PutObject(tenantID string, o Object) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	t.writing.Lock()
+	defer t.writing.Unlock()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	l := &loader{tenant: t, catalog: s.catalog, report: LoadReport{Loaded: map[string]int{}}}
@@ -53,6 +57,21 @@ func (s *Sim) PutObject(tenantID string, o Object) (string, error) {
 		o.origin = "added " + strconv.FormatUint(s.additions.Add(1), 10) + " at " + s.Now().Format(time.RFC3339Nano)
 	}
 	return l.object(o)
+}
+
+// SetSecret changes the plain text behind a secretReferenceValueId.
+func (s *Sim) SetSecret(tenantID, reference, plain string) error {
+	t, err := s.needTenant(tenantID)
+	if err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, ok := t.secrets[reference]; !ok {
+		return fmt.Errorf("there is no secret %s", reference)
+	}
+	t.secrets[reference] = plain
+	return nil
 }
 
 // DeleteObject removes an object.
@@ -93,7 +112,7 @@ func (s *Sim) SetAssignments(tenantID, collectionName, id string, assignments []
 	}
 	l := &loader{tenant: t, catalog: s.catalog}
 	return t.update(c, id, func(old *entity) (*entity, error) {
-		e := &entity{id: old.id, props: old.props, children: maps.Clone(old.children)}
+		e := old.clone()
 		list := make([]json.RawMessage, len(assignments))
 		for i, a := range assignments {
 			compact, err := compactJSON(a)
@@ -116,36 +135,42 @@ func (s *Sim) Touch(tenantID, collectionName, id string) error {
 	}
 	now := s.Now()
 	return t.update(c, id, func(old *entity) (*entity, error) {
-		e := &entity{id: old.id, props: old.props, children: maps.Clone(old.children)}
-		if settings := e.children["settings"]; len(settings) > 0 {
-			changed, ok := changeValue(settings[0], "value")
-			if !ok {
-				return nil, errors.New("the first setting has no value to change")
-			}
+		e := old.clone()
+		changed, ok := json.RawMessage(nil), false
+		settings := e.children["settings"]
+		if len(settings) > 0 {
+			changed, ok = changeValue(settings[0], "value")
+		}
+		if ok {
 			settings = slices.Clone(settings)
 			settings[0] = changed
 			e.children["settings"] = settings
 		} else {
 			e.props = changeProperty(c, e.props)
 		}
-		if v, ok := e.props.get("version"); ok {
-			n, err := strconv.ParseInt(string(v), 10, 64)
-			if err != nil {
-				return nil, fmt.Errorf("version: %w", err)
-			}
+		// That of app protection policies is a text.
+		v, _ := e.props.get("version")
+		if n, err := strconv.ParseInt(string(v), 10, 64); err == nil {
 			e.props = e.props.with("version", json.RawMessage(strconv.FormatInt(n+1, 10)))
 		}
 		stamp := now
 		if last, err := time.Parse(time.RFC3339Nano, e.props.text("lastModifiedDateTime")); err == nil && !stamp.After(last) {
 			stamp = last.Add(time.Second)
 		}
-		e.props = e.props.with("lastModifiedDateTime", quote(stamp.UTC().Format("2006-01-02T15:04:05.0000000Z")))
+		key := "lastModifiedDateTime"
+		if slices.Contains(c.properties, "modifiedDateTime") && !slices.Contains(c.properties, key) {
+			key = "modifiedDateTime"
+		}
+		if !slices.Contains(c.properties, key) {
+			return e, nil
+		}
+		e.props = e.props.with(key, quote(stamp.UTC().Format("2006-01-02T15:04:05.0000000Z")))
 		return e, nil
 	})
 }
 
 // changeProperty flips the first boolean of the derived type, or else appends to
-// the description.
+// the description or, where there is none, to the name.
 func changeProperty(c *collection, o object) object {
 	for _, m := range o {
 		if m.key == "supportsScopeTags" || slices.Contains(c.properties, m.key) {
@@ -155,7 +180,11 @@ func changeProperty(c *collection, o object) object {
 			return o.with(m.key, v)
 		}
 	}
-	return o.with("description", quote(strings.TrimSpace(o.text("description")+" changed")))
+	key := "description"
+	if !slices.Contains(c.properties, key) {
+		key = c.nameProperty
+	}
+	return o.with(key, quote(strings.TrimSpace(o.text(key)+" changed")))
 }
 
 // changeValue changes the first scalar named key in the compact JSON text raw.

@@ -17,15 +17,20 @@ import (
 type query struct {
 	top       int // 0: not given
 	selects   []string
+	star      bool // $select=*
 	expands   []expand
+	filter    string
+	orderBy   string
 	skipToken string
 	rest      string // the query without $skiptoken, as sent: what a skip token is bound to
 }
 
-// expand is one item of $expand with the one option modelled inside it.
+// expand is one item of $expand with the options modelled inside it.
 type expand struct {
-	name   string
-	nested []expand
+	name    string
+	cast    string // the type before the name, without its prefix
+	nested  []expand
+	selects []string
 }
 
 const (
@@ -78,7 +83,8 @@ func parseQuery(raw string) (query, *problem) {
 			for item := range strings.SplitSeq(value, ",") {
 				item = strings.TrimSpace(item)
 				if item == "*" {
-					return q, notModelled("$select=*")
+					q.star = true
+					continue
 				}
 				if !propertyName.MatchString(item) {
 					return q, badRequest("Parsing OData Select and Expand failed: Term '%s' is not valid in a $select or $expand expression.", item)
@@ -89,6 +95,14 @@ func parseQuery(raw string) (query, *problem) {
 			var p *problem
 			if q.expands, p = parseExpand(value, 0); p != nil {
 				return q, p
+			}
+		case "$filter":
+			if q.filter = strings.TrimSpace(value); q.filter == "" {
+				return q, badRequest("Invalid filter clause")
+			}
+		case "$orderby":
+			if q.orderBy = value; !propertyName.MatchString(value) {
+				return q, notModelled("$orderby=%s", value)
 			}
 		case "$skiptoken":
 			if q.skipToken = value; value == "" {
@@ -102,8 +116,8 @@ func parseQuery(raw string) (query, *problem) {
 	return q, nil
 }
 
-// parseExpand reads the value of $expand: names, each with at most a nested
-// $expand in parentheses.
+// parseExpand reads the value of $expand: names, each with a nested $expand and
+// $select in parentheses.
 func parseExpand(s string, depth int) ([]expand, *problem) {
 	if depth > maxExpandDepth {
 		return nil, badRequest("The request includes a $expand path which is too deep.")
@@ -113,6 +127,10 @@ func parseExpand(s string, depth int) ([]expand, *problem) {
 		item = strings.TrimSpace(item)
 		name, rest, nested := strings.Cut(item, "(")
 		e := expand{name: name}
+		if cast, property, ok := strings.Cut(name, "/"); ok && strings.HasPrefix(cast, "microsoft.graph.") {
+			e.cast, e.name = strings.TrimPrefix(cast, "microsoft.graph."), property
+			name = property
+		}
 		if !propertyName.MatchString(name) {
 			return nil, badRequest("Parsing OData Select and Expand failed: Term '%s' is not valid in a $select or $expand expression.", item)
 		}
@@ -124,13 +142,20 @@ func parseExpand(s string, depth int) ([]expand, *problem) {
 			if !closed {
 				return nil, badRequest("Parsing OData Select and Expand failed: an opening parenthesis is not closed.")
 			}
-			value, ok := strings.CutPrefix(inner, "$expand=")
-			if !ok {
-				return nil, notModelled("the option %q inside $expand", inner)
-			}
-			var p *problem
-			if e.nested, p = parseExpand(value, depth+1); p != nil {
-				return nil, p
+			for _, option := range splitTop(inner, ';') {
+				key, value, _ := strings.Cut(option, "=")
+				var p *problem
+				switch key {
+				case "$expand":
+					e.nested, p = parseExpand(value, depth+1)
+				case "$select":
+					e.selects = strings.Split(value, ",")
+				default:
+					p = notModelled("the option %q inside $expand", option)
+				}
+				if p != nil {
+					return nil, p
+				}
 			}
 		}
 		out = append(out, e)

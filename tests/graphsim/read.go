@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+
+	"tenantatlas/tests/graphsim/schema"
 )
 
 // metadataRoot begins each @odata.context. It names the real service, so that
@@ -47,7 +50,7 @@ func (s *Sim) serveGraph(x *exchange) response {
 	if p := checkAccept(x.header.Get("Accept")); p != nil {
 		return x.fail(p)
 	}
-	rt, p := s.route(version, segments)
+	rt, p := s.route(x.method, version, segments)
 	if p != nil {
 		return x.fail(p)
 	}
@@ -98,17 +101,31 @@ func splitPath(path string) ([]string, *problem) {
 // route is a resolved path.
 type route struct {
 	lane     string
-	need     []string // any one of these permissions; none means any token
+	need     needs // none means any token
 	col      *collection
 	id       string
-	child    string
+	cast     string   // the type between the key and what follows, without its prefix
+	rest     []string // what follows the key
 	function *functionSpec
 	arg      string
 	handler  func(x *exchange, t *tenant) response
 }
 
+// match finds the set that a path begins with: the longest path or alias.
+func (c *catalog) match(segments []string) (*collection, int) {
+	for n := min(4, len(segments)); n > 0; n-- {
+		joined := strings.Join(segments[:n], "/")
+		for _, col := range c.collections {
+			if col.path == joined || slices.Contains(col.aliases, joined) {
+				return col, n
+			}
+		}
+	}
+	return nil, 0
+}
+
 // route resolves the segments below the version.
-func (s *Sim) route(version string, segments []string) (route, *problem) {
+func (s *Sim) route(method, version string, segments []string) (route, *problem) {
 	if len(segments) == 0 {
 		return route{}, notModelled("the service root")
 	}
@@ -118,52 +135,112 @@ func (s *Sim) route(version string, segments []string) (route, *problem) {
 		}
 		return route{lane: LaneDirectory, handler: serveOrganization}, nil
 	}
-	var col *collection
-	for _, c := range s.catalog.collections {
-		if strings.Join(segments[:min(2, len(segments))], "/") == c.path {
-			col = c
+	if version == "beta" {
+		if rt, ok := singleton(method, strings.Join(segments, "/")); ok {
+			return rt, nil
 		}
 	}
+	col, n := s.catalog.match(segments)
 	if col == nil {
 		return route{}, s.unknownPath(segments)
 	}
 	if version == "v1.0" {
-		if col.v1Loses {
+		if col.v1 {
 			return route{}, notModelled("%s in v1.0, where reads lose properties", col.path)
 		}
-		return route{}, badRequest("Resource not found for the segment '%s'.", segments[1])
+		return route{}, badRequest("Resource not found for the segment '%s'.", segments[n-1])
 	}
 	rt := route{lane: col.lane, need: col.read, col: col}
-	if len(segments) > 2 {
-		rt.id = segments[2]
+	if method != http.MethodGet {
+		rt.need = col.write
 	}
-	if len(segments) == 4 || len(segments) == 5 {
-		rt.child = segments[3]
-		for i, f := range col.functions {
-			if v, ok := strings.CutPrefix(rt.child, f.name+"("); ok {
-				arg, closed := strings.CutSuffix(v, "')")
-				arg, named := strings.CutPrefix(arg, f.param+"='")
-				if !closed || !named || len(segments) != 4 {
-					return route{}, badRequest("Resource not found for the segment '%s'.", f.name)
-				}
-				rt.child, rt.function, rt.arg, rt.need = "", &col.functions[i], arg, f.need
-				return rt, nil
+	if len(segments) == n {
+		return rt, nil
+	}
+	rt.id, rt.rest = segments[n], segments[n+1:]
+	if strings.HasPrefix(rt.id, "microsoft.graph.") {
+		return route{}, notModelled("the type cast %s", rt.id)
+	}
+	if len(rt.rest) > 0 {
+		if kind, ok := strings.CutPrefix(rt.rest[0], "microsoft.graph."); ok {
+			if !s.catalog.castable(col, kind) {
+				return route{}, badRequest("Resource not found for the segment '%s'.", rt.rest[0])
 			}
-		}
-		if len(segments) == 5 {
-			return route{}, notModelled("a path below %s/{id}/%s", col.path, rt.child)
-		}
-		if col.child(rt.child) == nil {
-			if _, ok := s.catalog.byType[strings.TrimPrefix(rt.child, "microsoft.graph.")]; ok && strings.HasPrefix(rt.child, "microsoft.graph.") {
-				return route{}, notModelled("the type cast %s", rt.child)
+			if len(rt.rest) == 1 {
+				return route{}, notModelled("the type cast %s", rt.rest[0])
 			}
-			return route{}, badRequest("Resource not found for the segment '%s'.", rt.child)
+			rt.cast, rt.rest = kind, rt.rest[1:]
 		}
 	}
-	if len(segments) > 5 {
-		return route{}, notModelled("a path below %s/{id}/%s", col.path, segments[3])
+	if len(rt.rest) == 0 {
+		return rt, nil
+	}
+	for i, f := range col.functions {
+		v, ok := strings.CutPrefix(rt.rest[0], f.name+"(")
+		if !ok {
+			continue
+		}
+		arg, closed := strings.CutSuffix(v, "')")
+		arg, named := strings.CutPrefix(arg, f.param+"='")
+		if !closed || !named || len(rt.rest) != 1 {
+			return route{}, badRequest("Resource not found for the segment '%s'.", f.name)
+		}
+		rt.rest, rt.function, rt.arg, rt.need = nil, &col.functions[i], arg, f.need
+		return rt, nil
+	}
+	if p := s.catalog.wellKnown(col, rt); p != nil {
+		return route{}, p
 	}
 	return rt, nil
+}
+
+// castable says whether a path may cast an object of the set to the type.
+func (c *catalog) castable(col *collection, kind string) bool {
+	if slices.Contains(col.casts, kind) {
+		return true
+	}
+	return slices.ContainsFunc(col.types, func(t string) bool { return c.isA(t, kind) })
+}
+
+// inMetadata says whether the published metadata has a property or an action of
+// this name, which is not modelled.
+func inMetadata(col *collection, name string) bool {
+	table, err := schema.Load()
+	if err != nil {
+		return false // cannot be: Start refuses
+	}
+	if set, ok := table.Set(col.path); ok && slices.ContainsFunc(set.Actions, func(a schema.Action) bool { return a.Name == name }) {
+		return true
+	}
+	return slices.ContainsFunc(table.Properties(col.entityType), func(p schema.Property) bool { return p.Name == name })
+}
+
+// wellKnown refuses a segment after the key that no object of the set has.
+func (c *catalog) wellKnown(col *collection, rt route) *problem {
+	name := rt.rest[0]
+	missing := badRequest("Resource not found for the segment '%s'.", name)
+	switch {
+	case col.child(name) != nil, col.ref(name) != nil, slices.Contains(col.images, name), col.rules != nil && col.rules.has(name):
+	case rt.cast != "":
+		found := false
+		for kind, refs := range c.references {
+			if _, ok := refs[name]; ok && c.isA(kind, rt.cast) {
+				found = true
+			}
+		}
+		if !found {
+			return missing
+		}
+	case col.path == agreementsPath && name == "file":
+	case inMetadata(col, name):
+		return notModelled("%s of %s", name, col.path)
+	default:
+		return missing
+	}
+	if len(rt.rest) > 6 {
+		return notModelled("a path below %s/{id}/%s", col.path, name)
+	}
+	return nil
 }
 
 // unknownPath tells what exists but is not modelled from what does not exist.
@@ -180,7 +257,7 @@ func (s *Sim) unknownPath(segments []string) *problem {
 			return notModelled("%s itself", segments[0])
 		}
 		return badRequest("Resource not found for the segment '%s'.", segments[1])
-	case "users", "groups", "devices", "applications", "servicePrincipals", "directory", "directoryObjects", "identity", "policies", "domains", "subscribedSkus", "me", "$metadata":
+	case "users", "devices", "applications", "servicePrincipals", "directory", "directoryObjects", "identity", "identityGovernance", "policies", "domains", "subscribedSkus", "me", "$metadata":
 		return notModelled("%s", segments[0])
 	}
 	return badRequest("Resource not found for the segment '%s'.", segments[0])
@@ -188,40 +265,54 @@ func (s *Sim) unknownPath(segments []string) *problem {
 
 // serveRoute checks permission and method and answers.
 func (s *Sim) serveRoute(x *exchange, t *tenant, rt route) response {
-	if x.method != http.MethodGet {
-		return x.fail(notModelled("%s of %s", x.method, x.path))
-	}
-	if len(x.body) > 0 {
-		return x.fail(notModelled("a GET with a body"))
-	}
-	if len(rt.need) > 0 && !slices.ContainsFunc(rt.need, func(p string) bool { return slices.Contains(x.claims.Roles, p) }) {
-		return x.fail(&problem{
-			status: http.StatusForbidden, code: "Forbidden", shape: ShapeIntune, service: rt.col.service,
-			message: "Application is not authorized to perform this operation. Application must have one of the following scopes: " + strings.Join(rt.need, ", "),
-		})
+	if !rt.need.met(x.claims.Roles) {
+		return x.fail(forbidden(rt))
 	}
 	if rt.handler != nil {
 		return rt.handler(x, t)
 	}
-	if rt.child != "" && !rt.col.child(rt.child).route {
-		return x.fail(&problem{
-			status: http.StatusBadRequest, code: "No method match route template", shape: ShapeIntune, service: rt.col.service,
-			message: fmt.Sprintf("No OData route exists that match template ~/singleton/navigation/key/navigation with http verb GET for request /%s", strings.TrimPrefix(x.path, "/beta/")),
-		})
+	if x.method != http.MethodGet {
+		return s.serveWrite(x, t, rt)
+	}
+	if len(x.body) > 0 {
+		return x.fail(notModelled("a GET with a body"))
 	}
 	q, p := parseQuery(x.rawQuery)
 	if p != nil {
 		return x.fail(p)
+	}
+	if q.star && (!rt.col.selectStar || len(rt.rest) > 0) {
+		return x.fail(notModelled("$select=* on %s", rt.col.path))
 	}
 	switch {
 	case rt.id == "":
 		return x.list(t, rt.col, q)
 	case rt.function != nil:
 		return x.callFunction(t, rt)
-	case rt.child != "":
-		return x.listChild(t, rt, q)
+	case len(rt.rest) > 0:
+		return x.navigate(t, rt, q)
 	}
 	return x.item(t, rt, q)
+}
+
+// forbidden is the answer to a token without the permission: Intune's own text
+// (Intune-ACSC#14), or that of the directory (learn.microsoft.com/graph/json-batching).
+func forbidden(rt route) *problem {
+	if rt.col == nil || rt.col.service == "" {
+		return &problem{status: http.StatusForbidden, code: "Authorization_RequestDenied", message: "Insufficient privileges to complete the operation."}
+	}
+	return &problem{
+		status: http.StatusForbidden, code: "Forbidden", shape: ShapeIntune, service: rt.col.service,
+		message: "Application is not authorized to perform this operation. Application must have one of the following scopes: " + rt.need.names(),
+	}
+}
+
+// noRoute is the answer to a path that the metadata lists and the service has not.
+func (x *exchange) noRoute(c *collection) response {
+	return x.fail(&problem{
+		status: http.StatusBadRequest, code: "No method match route template", shape: ShapeIntune, service: c.service,
+		message: fmt.Sprintf("No OData route exists that match template ~/singleton/navigation/key/navigation with http verb %s for request /%s", x.method, strings.TrimPrefix(x.path, "/beta/")),
+	})
 }
 
 // jsonResponse is a successful answer.
@@ -234,23 +325,51 @@ func jsonResponse(body []byte) response {
 
 // notFound is the answer for an object that does not exist.
 func (x *exchange) notFound(c *collection) response {
-	return x.fail(&problem{status: http.StatusNotFound, code: "ResourceNotFound", message: "An error has occurred", shape: ShapeIntune, service: c.service})
+	return x.fail(missing(c))
 }
 
-// checkShape refuses $select and $expand of what does not exist.
-func checkShape(c *collection, q query) *problem {
+func missing(c *collection) *problem {
+	if c.service == "" {
+		return &problem{status: http.StatusNotFound, code: "ResourceNotFound", message: "The requested resource does not exist."}
+	}
+	return &problem{status: http.StatusNotFound, code: "ResourceNotFound", message: "An error has occurred", shape: ShapeIntune, service: c.service}
+}
+
+// checkShape refuses $select and $expand of what does not exist, and what of it
+// is not modelled.
+func checkShape(c *collection, q query, single bool) *problem {
 	for _, name := range q.selects {
 		if !slices.Contains(c.properties, name) {
 			return badRequest("Parsing OData Select and Expand failed: Could not find a property named '%s' on type 'microsoft.graph.%s'.", name, c.entityType)
 		}
 	}
 	for _, e := range q.expands {
-		child := c.child(e.name)
-		if child == nil {
+		child, ref := c.child(e.name), c.ref(e.name)
+		if child == nil && (ref == nil || ref.cast != e.cast) {
 			return badRequest("Parsing OData Select and Expand failed: Could not find a property named '%s' on type 'microsoft.graph.%s'.", e.name, c.entityType)
 		}
+		if c.noListExpand && !single {
+			return badRequest("The query specified in the URI is not valid. The property '%s' cannot be used in the $expand query option.", e.name)
+		}
+		var mode expandMode
+		if child != nil {
+			mode = child.expand
+		} else {
+			mode = ref.expand
+		}
+		switch {
+		case mode == expandNone && c.path == deviceManagement+"termsAndConditions":
+			return badRequest("The query specified in the URI is not valid. The property '%s' cannot be used in the $expand query option.", e.name)
+		case mode == expandNone, mode == expandItem && !single:
+			return notModelled("$expand of %s on %s", e.name, c.path)
+		case len(e.selects) > 0 && (child == nil || !child.selects):
+			return notModelled("$select inside $expand of %s", e.name)
+		}
 		for _, n := range e.nested {
-			if n.name != child.nested || len(n.nested) > 0 {
+			if child == nil || len(n.nested) > 0 || len(n.selects) > 0 {
+				return notModelled("$expand of %s inside %s", n.name, e.name)
+			}
+			if kid := findChild(child.kids, n.name); kid == nil || kid.expand == expandNone {
 				return notModelled("$expand of %s inside %s", n.name, e.name)
 			}
 		}
@@ -263,10 +382,15 @@ func contextOf(path string, q query) string {
 	parts := slices.Clone(q.selects)
 	for _, e := range q.expands {
 		var inner []string
+		inner = append(inner, e.selects...)
 		for _, n := range e.nested {
 			inner = append(inner, n.name+"()")
 		}
-		parts = append(parts, e.name+"("+strings.Join(inner, ",")+")")
+		name := e.name
+		if e.cast != "" {
+			name = "microsoft.graph." + e.cast + "/" + name
+		}
+		parts = append(parts, name+"("+strings.Join(inner, ",")+")")
 	}
 	if len(parts) > 0 {
 		path += "(" + strings.Join(parts, ",") + ")"
@@ -275,36 +399,183 @@ func contextOf(path string, q query) string {
 }
 
 // render makes the object as a client sees it.
-func (c *collection) render(e *entity, q query, single bool) object {
-	out := e.props
+func (c *collection) render(t *tenant, e *entity, q query, single bool) object {
+	out := make(object, 0, len(e.props)+2)
+	for _, m := range e.props {
+		if m.key[0:min(1, len(m.key))] != "~" {
+			out = append(out, m)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.live)) {
+		out = out.with(name, c.live[name](t, e))
+	}
+	if !single {
+		out = lose(out, c.nullInList, "null")
+		out = lose(out, c.emptyInList, "[]")
+	}
+	out = lose(out, c.images, "null")
+	if single && c.onItem != nil {
+		out = c.onItem(t, out)
+	}
 	if len(q.selects) > 0 {
 		out = out.without(func(key string) bool { return key != "@odata.type" && !slices.Contains(q.selects, key) })
 		for _, name := range q.selects {
 			if f, ok := c.computed[name]; ok {
-				out = out.with(name, f(e))
+				out = out.with(name, f(t, e))
 			}
 		}
+	} else {
+		out = out.without(func(key string) bool { return slices.Contains(c.onlySelected, key) })
 	}
-	for _, ex := range q.expands {
-		child := c.child(ex.name)
-		elements := e.children[ex.name]
-		if single && child.hidden != nil && child.hidden(e) {
+	for i := range c.children {
+		child := &c.children[i]
+		k := slices.IndexFunc(q.expands, func(ex expand) bool { return ex.name == child.name })
+		if k < 0 && (!child.inline || len(q.selects) > 0) {
+			continue
+		}
+		var ex expand
+		if k >= 0 {
+			ex = q.expands[k]
+		}
+		elements := child.elements(t, e)
+		if single && child.hidden != nil && child.hidden(e) || !single && child.emptyInList {
 			elements = nil
 		}
-		if child.nested != "" && len(ex.nested) == 0 {
-			bare := make([]json.RawMessage, len(elements))
-			for i, raw := range elements {
-				bare[i] = raw
-				if o, err := parseObject(raw); err == nil {
-					bare[i] = o.without(func(key string) bool { return key == child.nested }).bytes()
-				}
-			}
-			elements = bare
+		shown := make([]json.RawMessage, len(elements))
+		for n, raw := range elements {
+			shown[n] = child.show(t, raw, ex)
 		}
-		out = out.with(ex.name+"@odata.context", quote(fmt.Sprintf("%s%s('%s')/%s", metadataRoot, c.path, e.id, ex.name)))
-		out = out.with(ex.name, arrayBytes(elements))
+		out = out.with(child.name+"@odata.context", quote(fmt.Sprintf("%s%s('%s')/%s", metadataRoot, c.path, e.id, child.name)))
+		out = out.with(child.name, arrayBytes(shown))
+	}
+	for _, ex := range q.expands {
+		if ref := c.ref(ex.name); ref != nil {
+			out = out.with(ex.name, ref.value(t, e.props, e.id))
+		}
 	}
 	return out
+}
+
+// lose sets the named properties that are there to a value.
+func lose(o object, names []string, value string) object {
+	for _, name := range names {
+		if v, ok := o.get(name); ok && string(v) != "null" {
+			o = o.with(name, json.RawMessage(value))
+		}
+	}
+	return o
+}
+
+// elements are the stored or computed elements of a child.
+func (c *childSpec) elements(t *tenant, e *entity) []json.RawMessage {
+	if c.from != nil {
+		return c.from(t, e)
+	}
+	if c.name == "assignments" {
+		return append(slices.Clip(e.children[c.name]), t.ofPolicySets(e)...)
+	}
+	return e.children[c.name]
+}
+
+// ofPolicySets are the assignments that an object has as a member of policy sets:
+// they come with the set and go with it.
+func (t *tenant) ofPolicySets(e *entity) []json.RawMessage {
+	var out []json.RawMessage
+	for _, set := range t.all(policySetsPath) {
+		if !slices.ContainsFunc(set.children["items"], func(raw json.RawMessage) bool { return strings.EqualFold(mustObject(raw).text("payloadId"), e.id) }) {
+			continue
+		}
+		for _, raw := range set.children["assignments"] {
+			o := mustObject(raw)
+			target, ok := o.get("target")
+			if !ok {
+				continue
+			}
+			out = append(out, object{}.with("id", quote(e.id+"_"+o.text("id"))).with("source", quote("policySets")).
+				with("sourceId", quote(set.id)).with("target", target).bytes())
+		}
+	}
+	return out
+}
+
+// show makes an element as a client sees it.
+func (c *childSpec) show(t *tenant, raw json.RawMessage, ex expand) json.RawMessage {
+	o, err := parseObject(raw)
+	if err != nil {
+		return raw
+	}
+	id := o.text("id")
+	out := o.without(func(key string) bool {
+		return strings.HasPrefix(key, "~") ||
+			findChild(c.kids, key) != nil && !slices.ContainsFunc(ex.nested, func(n expand) bool { return n.name == key }) ||
+			len(ex.selects) > 0 && !slices.Contains(ex.selects, key)
+	})
+	for _, n := range ex.nested {
+		for i := range c.refs {
+			if c.refs[i].name == n.name {
+				out = out.with(n.name, c.refs[i].value(t, o, id))
+			}
+		}
+	}
+	return out.bytes()
+}
+
+// ids are the ids that the reference of an object holds.
+func (r *refSpec) ids(o object) []string {
+	raw, ok := o.get(refKey(r.name))
+	if !ok {
+		return nil
+	}
+	if raw[0] == '[' {
+		list, err := texts(raw)
+		if err != nil {
+			return nil
+		}
+		return list
+	}
+	if id := o.text(refKey(r.name)); id != "" {
+		return []string{id}
+	}
+	return nil
+}
+
+// targets are the objects that a reference leads to, as a client sees them.
+// owner is the id of the object that holds it.
+func (r *refSpec) targets(t *tenant, o object, owner string) []json.RawMessage {
+	var out []json.RawMessage
+	for _, id := range r.ids(o) {
+		if r.within != "" {
+			if raw := t.within(r, owner, id); raw != nil {
+				out = append(out, raw)
+			}
+			continue
+		}
+		if c := t.catalog.find(r.target); c != nil {
+			if e := t.entity(c, id); e != nil {
+				out = append(out, c.render(t, e, query{}, false).bytes())
+			}
+		}
+	}
+	return out
+}
+
+// value is what an expanded reference holds.
+func (r *refSpec) value(t *tenant, o object, owner string) json.RawMessage {
+	targets := r.targets(t, o, owner)
+	if r.many {
+		return arrayBytes(targets)
+	}
+	if len(targets) == 0 {
+		return json.RawMessage("null")
+	}
+	return targets[0]
+}
+
+// texts reads a JSON array of strings.
+func texts(raw json.RawMessage) ([]string, error) {
+	var out []string
+	err := json.Unmarshal(raw, &out)
+	return out, err
 }
 
 // pageSize returns how many elements a page of the request has.
@@ -349,18 +620,24 @@ func (x *exchange) writeList(context string, elements []json.RawMessage, count b
 
 // list answers GET {collection}.
 func (x *exchange) list(t *tenant, c *collection, q query) response {
-	if p := checkShape(c, q); p != nil {
+	if p := checkShape(c, q, false); p != nil {
 		return x.fail(p)
+	}
+	keep, p := c.filter(q.filter)
+	if p != nil {
+		return x.fail(p)
+	}
+	if q.orderBy != "" && !slices.Contains(c.orderBy, q.orderBy) {
+		return x.fail(notModelled("$orderby=%s on %s", q.orderBy, c.path))
 	}
 	var st skipState
 	if q.skipToken != "" {
-		var p *problem
 		if st, p = x.openSkipToken(q, c.cosmos); p != nil {
 			return x.fail(p)
 		}
 	}
 	tips := ""
-	if len(q.selects) == 0 {
+	if len(q.selects) == 0 && !q.star {
 		tips = fmt.Sprintf("Use $select to choose only the properties your app needs, as this can lead to performance improvements. For example: GET %s?$select=%s,%s", c.path, c.properties[0], c.properties[1])
 	}
 	context := contextOf(c.path, q)
@@ -371,45 +648,167 @@ func (x *exchange) list(t *tenant, c *collection, q query) response {
 		st.Empty = true
 		return x.writeList(context, nil, c.cosmos, tips, x.nextLink(q, c.cosmos, st))
 	}
-	found, more := t.page(c, st.Last, size)
+	found, last, more := t.page(c, x.now, st.Last, size, keep, q.orderBy)
 	elements := make([]json.RawMessage, len(found))
 	for i, e := range found {
-		elements[i] = c.render(e, q, false).bytes()
+		elements[i] = c.shown(t, e, q, false).bytes()
 	}
 	next := ""
 	if more {
-		next = x.nextLink(q, c.cosmos, skipState{Last: found[len(found)-1].seq, Empty: st.Empty})
+		next = x.nextLink(q, c.cosmos, skipState{Last: last, Empty: st.Empty})
 	}
 	return x.writeList(context, elements, c.cosmos, tips, next)
 }
 
-// item answers GET {collection}/{id}.
-func (x *exchange) item(t *tenant, rt route, q query) response {
-	if q.top > 0 || q.skipToken != "" {
-		return x.fail(badRequest("Query option '$top' or '$skiptoken' is not allowed on a single entity."))
+// shown renders an object of the set, or of one of those that it shows.
+func (c *collection) shown(t *tenant, e *entity, q query, single bool) object {
+	if len(c.view) == 0 {
+		return c.render(t, e, q, single)
 	}
-	if p := checkShape(rt.col, q); p != nil {
-		return x.fail(p)
+	for _, path := range c.view {
+		if own := t.catalog.find(path); t.entity(own, e.id) == e {
+			// Here each object says what it is: the declared type is abstract.
+			o := object{{rawKey: quote("@odata.type"), key: "@odata.type", value: quote(typePrefix + own.typeOf(e))}}
+			return append(o, own.render(t, e, q, single)...)
+		}
 	}
-	e := t.entity(rt.col, rt.id)
-	if e == nil {
-		return x.notFound(rt.col)
-	}
-	o := object{{rawKey: quote("@odata.context"), key: "@odata.context", value: quote(contextOf(rt.col.path, q) + "/$entity")}}
-	return jsonResponse(append(o, rt.col.render(e, q, true)...).bytes())
+	return c.render(t, e, q, single)
 }
 
-// listChild answers GET {collection}/{id}/{child}.
-func (x *exchange) listChild(t *tenant, rt route, q query) response {
-	if len(q.selects) > 0 || len(q.expands) > 0 {
-		return x.fail(notModelled("$select or $expand on %s", rt.child))
+// item answers GET {collection}/{id}.
+func (x *exchange) item(t *tenant, rt route, q query) response {
+	if q.top > 0 || q.skipToken != "" || q.filter != "" || q.orderBy != "" {
+		return x.fail(badRequest("Query option '$top', '$filter', '$orderby' or '$skiptoken' is not allowed on a single entity."))
 	}
-	e := t.entity(rt.col, rt.id)
+	if p := checkShape(rt.col, q, true); p != nil {
+		return x.fail(p)
+	}
+	e := t.lookup(rt.col, rt.id)
 	if e == nil {
 		return x.notFound(rt.col)
 	}
-	child := rt.col.child(rt.child)
-	elements := e.children[rt.child]
+	return x.one(contextOf(rt.col.path, q)+"/$entity", rt.col.shown(t, e, q, true))
+}
+
+// one answers a single object.
+func (x *exchange) one(context string, o object) response {
+	head := object{{rawKey: quote("@odata.context"), key: "@odata.context", value: quote(context)}}
+	return jsonResponse(append(head, o...).bytes())
+}
+
+// navigate answers GET {collection}/{id}/{property} and what lies below it.
+func (x *exchange) navigate(t *tenant, rt route, q query) response {
+	c := rt.col
+	if q.filter != "" || q.orderBy != "" {
+		return x.fail(notModelled("$filter or $orderby on %s", rt.rest[0]))
+	}
+	e := t.lookup(c, rt.id)
+	if e == nil {
+		return x.notFound(c)
+	}
+	if rt.cast != "" && !t.catalog.isA(c.typeOf(e), rt.cast) && !slices.Contains(c.casts, rt.cast) {
+		return x.notFound(c)
+	}
+	name := rt.rest[0]
+	if c.path == agreementsPath && name == "file" {
+		return x.agreementFile(rt, e)
+	}
+	if slices.Contains(rt.rest, "$ref") {
+		return x.fail(notModelled("GET of $ref"))
+	}
+	if slices.Contains(c.images, name) {
+		return x.image(e, name)
+	}
+	if ref := t.reference(c, e, rt); ref != nil {
+		return x.follow(t, rt, e, ref, q)
+	}
+	child := c.child(name)
+	if child == nil {
+		if c.rules != nil && c.rules.has(name) {
+			return x.fail(notModelled("GET of the action %s", name))
+		}
+		return x.fail(badRequest("Resource not found for the segment '%s'.", name))
+	}
+	if !child.route {
+		return x.noRoute(c)
+	}
+	context := fmt.Sprintf("%s%s('%s')/%s", metadataRoot, c.path, e.id, name)
+	elements := child.elements(t, e)
+	for depth := 1; ; depth += 2 {
+		if len(rt.rest) == depth {
+			return x.listElements(t, rt, child, elements, context, q)
+		}
+		if !child.item && len(child.kids) == 0 {
+			if child.name == "settings" || child.name == "assignments" {
+				return x.fail(notModelled("a path below %s/{id}/%s", c.path, child.name))
+			}
+			return x.noRoute(c)
+		}
+		i := indexByID(elements, rt.rest[depth])
+		if i < 0 {
+			return x.notFound(c)
+		}
+		context += fmt.Sprintf("('%s')", rt.rest[depth])
+		if len(rt.rest) == depth+1 {
+			if p := checkElement(child, q); p != nil {
+				return x.fail(p)
+			}
+			o, err := parseObject(child.show(t, elements[i], asExpand(q)))
+			if err != nil {
+				return x.notFound(c)
+			}
+			return x.one(context+"/$entity", o)
+		}
+		o, err := parseObject(elements[i])
+		if err != nil {
+			return x.notFound(c)
+		}
+		kid := findChild(child.kids, rt.rest[depth+1])
+		if kid == nil || !kid.route {
+			return x.fail(badRequest("Resource not found for the segment '%s'.", rt.rest[depth+1]))
+		}
+		elements = nil
+		if raw, ok := o.get(kid.name); ok {
+			if elements, err = parseArray(raw); err != nil {
+				elements = nil
+			}
+		}
+		child, context = kid, context+"/"+kid.name
+	}
+}
+
+// asExpand carries what a query asks of each element.
+func asExpand(q query) expand { return expand{nested: q.expands, selects: q.selects} }
+
+// checkElement refuses what a query asks of the elements of a child and is not modelled.
+func checkElement(child *childSpec, q query) *problem {
+	if len(q.selects) > 0 && !child.selects {
+		return notModelled("$select on %s", child.name)
+	}
+	for _, ex := range q.expands {
+		kid := findChild(child.kids, ex.name)
+		known := kid != nil && kid.expand != expandNone ||
+			slices.ContainsFunc(child.refs, func(r refSpec) bool { return r.name == ex.name })
+		if !known || len(ex.nested) > 0 || len(ex.selects) > 0 {
+			return notModelled("$expand=%s on %s", ex.name, child.name)
+		}
+	}
+	return nil
+}
+
+// indexByID finds an element by its id.
+func indexByID(elements []json.RawMessage, id string) int {
+	return slices.IndexFunc(elements, func(raw json.RawMessage) bool {
+		o, err := parseObject(raw)
+		return err == nil && strings.EqualFold(o.text("id"), id)
+	})
+}
+
+// listElements answers the list of a child.
+func (x *exchange) listElements(t *tenant, rt route, child *childSpec, elements []json.RawMessage, context string, q query) response {
+	if p := checkElement(child, q); p != nil {
+		return x.fail(p)
+	}
 	var st skipState
 	if q.skipToken != "" {
 		var p *problem
@@ -417,15 +816,67 @@ func (x *exchange) listChild(t *tenant, rt route, q query) response {
 			return x.fail(p)
 		}
 	}
-	size := t.pageSize(rt.col.path+"/"+rt.child, child.pageSize, child.maxTop, q)
+	size := t.pageSize(rt.col.path+"/"+child.name, child.pageSize, child.maxTop, q)
 	start := min(int(st.Last), len(elements))
 	end := min(start+size, len(elements))
 	next := ""
 	if end < len(elements) {
 		next = x.nextLink(q, rt.col.cosmos, skipState{Last: uint64(end)})
 	}
-	context := fmt.Sprintf("%s%s('%s')/%s", metadataRoot, rt.col.path, e.id, rt.child)
-	return x.writeList(context, elements[start:end], rt.col.cosmos, "", next)
+	shown := make([]json.RawMessage, end-start)
+	for i, raw := range elements[start:end] {
+		shown[i] = child.show(t, raw, asExpand(q))
+	}
+	return x.writeList(context, shown, rt.col.cosmos, "", next)
+}
+
+// reference finds the reference that a path names: one of the row, or of the
+// derived type that the path casts to.
+func (t *tenant) reference(c *collection, e *entity, rt route) *refSpec {
+	name := rt.rest[0]
+	if ref := c.ref(name); ref != nil && ref.route {
+		return ref
+	}
+	if rt.cast == "" || c.path != configurationsPath {
+		return nil
+	}
+	if known, ok := t.catalog.references[c.typeOf(e)][name]; ok {
+		return &refSpec{name: name, target: configurationsPath, many: known.Many, route: true}
+	}
+	return nil
+}
+
+// follow answers what a reference leads to.
+func (x *exchange) follow(t *tenant, rt route, e *entity, ref *refSpec, q query) response {
+	if len(rt.rest) > 1 || len(q.expands) > 0 {
+		return x.fail(notModelled("a path or $expand below %s", ref.name))
+	}
+	targets := ref.targets(t, e.props, e.id)
+	for i, raw := range targets {
+		targets[i] = (&childSpec{}).show(t, raw, asExpand(q))
+	}
+	context := contextOf(fmt.Sprintf("%s('%s')/%s", rt.col.path, e.id, ref.name), q)
+	if ref.many {
+		return x.writeList(context, targets, false, "", "")
+	}
+	if len(targets) == 0 {
+		return x.notFound(rt.col)
+	}
+	o, err := parseObject(targets[0])
+	if err != nil {
+		return x.notFound(rt.col)
+	}
+	return x.one(context+"/$entity", o)
+}
+
+// image answers an image by its own path; elsewhere it is null.
+func (x *exchange) image(e *entity, name string) response {
+	raw, ok := e.props.get(name)
+	o, err := parseObject(raw)
+	if !ok || err != nil {
+		return response{status: http.StatusNoContent, header: http.Header{}}
+	}
+	return x.one(metadataRoot+"microsoft.graph.mimeContent", o)
 }
 
 // callFunction answers GET {collection}/{id}/{function}(...).
@@ -433,7 +884,7 @@ func (x *exchange) callFunction(t *tenant, rt route) response {
 	if x.rawQuery != "" {
 		return x.fail(notModelled("a query on %s", rt.function.name))
 	}
-	e := t.entity(rt.col, rt.id)
+	e := t.lookup(rt.col, rt.id)
 	if e == nil {
 		return x.notFound(rt.col)
 	}
@@ -460,7 +911,7 @@ func serveOrganization(x *exchange, t *tenant) response {
 				return x.fail(notModelled("the property %s of organization", name))
 			}
 		}
-		if len(q.selects) == 0 || q.top > 0 || q.skipToken != "" || len(q.expands) > 0 {
+		if len(q.selects) == 0 || q.star || q.filter != "" || q.orderBy != "" || q.top > 0 || q.skipToken != "" || len(q.expands) > 0 {
 			return x.fail(notModelled("this query on organization"))
 		}
 	}

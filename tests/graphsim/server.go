@@ -22,6 +22,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"tenantatlas/tests/graphsim/schema"
 )
 
 // Latency delays every answer by FixedMs and up to JitterMs more, drawn with Seed.
@@ -87,6 +89,7 @@ type Sim struct {
 	jitter   *rand.Rand
 	lifetime time.Duration
 	shuffle  *rand.Rand
+	content  *content // see microsoft
 
 	cancel  context.CancelFunc
 	servers []*http.Server
@@ -116,6 +119,9 @@ func Start(o Options) (*Sim, error) {
 		errs = append(errs, q.validate())
 	}
 	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	if _, err := schema.Load(); err != nil {
 		return nil, err
 	}
 	cat, err := newCatalog()
@@ -324,6 +330,16 @@ func (s *Sim) tenant(name string) *tenant {
 	return s.names[strings.ToLower(name)]
 }
 
+// microsoft is what all tenants have of Microsoft's.
+func (s *Sim) microsoft() *content {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.content == nil {
+		s.content = newContent()
+	}
+	return s.content
+}
+
 func (s *Sim) needTenant(id string) (*tenant, error) {
 	t := s.tenant(id)
 	if t == nil {
@@ -503,7 +519,7 @@ func (s *Sim) newExchange(r *http.Request) *exchange {
 		}
 	case first == "beta" || first == "v1.0":
 		x.authorize()
-		x.kind = kindOf(x.method)
+		x.kind = kindOf(x.method, x.path)
 		if rest == "$batch" {
 			x.kind = KindBatch
 		}
@@ -521,9 +537,8 @@ func (x *exchange) authorize() {
 	}
 }
 
-func kindOf(method string) string {
-	switch method {
-	case http.MethodGet, http.MethodHead, http.MethodOptions:
+func kindOf(method, path string) string {
+	if isRead(method, path) || method == http.MethodHead || method == http.MethodOptions {
 		return KindRead
 	}
 	return KindWrite
@@ -599,7 +614,7 @@ func (s *Sim) record(x *exchange, r response) {
 		Time: x.now, Kind: x.kind, Tenant: x.tenantID, App: x.app, Method: x.method,
 		Path: x.path, Query: x.rawQuery, Status: r.status, Code: r.code, Service: r.service,
 		RequestID: x.requestID, ClientRequestID: x.clientRequestID, BatchID: x.batchID,
-		Throttled: r.throttled, NotModelled: r.notModelled, Fault: r.fault, Bytes: len(r.body),
+		Throttled: r.throttled, NotModelled: r.notModelled, Command: r.command, Fault: r.fault, Bytes: len(r.body),
 	}
 	if x.kind == KindToken || x.kind == KindDiscovery {
 		// A mistaken client could put its secret into the query.

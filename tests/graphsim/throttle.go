@@ -15,6 +15,13 @@ import (
 const (
 	LaneDeviceConfiguration = "deviceConfiguration"
 	LaneDeviceConfigV2      = "deviceConfigV2"
+	LaneDeviceIntent        = "deviceIntent"
+	LaneApplications        = "applications"
+	LaneManagedApplications = "managedApplications"
+	LaneEnrollment          = "enrollment"
+	LaneRBAC                = "rbac"
+	LaneConditionalAccess   = "conditionalAccess"
+	LaneCloudPC             = "cloudPC"
 	LaneDirectory           = "directory"
 )
 
@@ -68,11 +75,19 @@ func (q Quota) validate() error {
 
 // DefaultQuotas are the published limits (learn.microsoft.com/graph/throttling-limits):
 // for each Intune lane 1,000 requests in 20 seconds for an app in a tenant and
-// 2,000 for all apps, of which 100 and 200 may be writes; 130,000 in 10 seconds
-// for an app over all tenants.
+// 2,000 for all apps, of which 100 and 200 may be writes; 1 in a second for all
+// apps of a tenant on Conditional Access policies and named locations, which answer
+// without Retry-After; 130,000 in 10 seconds for an app over all tenants. The
+// directory counts resource units, of which the smallest tenant has 3,500 in 10
+// seconds for an app, and writes, 3,000 in 150 seconds; one unit is taken for each
+// request. No limit of Windows 365 was read: it has none here.
 func DefaultQuotas() []Quota {
-	var qs []Quota
-	for _, lane := range []string{LaneDeviceConfiguration, LaneDeviceConfigV2} {
+	qs := []Quota{
+		{Lane: LaneConditionalAccess, WindowMs: 1000, PerTenant: 1, RetryAfter: RetryAfterNone},
+		{Lane: LaneDirectory, WindowMs: 10_000, PerAppTenant: 3500},
+		{Lane: LaneDirectory, Writes: true, WindowMs: 150_000, PerAppTenant: 3000},
+	}
+	for _, lane := range []string{LaneDeviceConfiguration, LaneDeviceConfigV2, LaneDeviceIntent, LaneApplications, LaneManagedApplications, LaneEnrollment, LaneRBAC} {
 		qs = append(qs,
 			Quota{Lane: lane, WindowMs: 20_000, PerAppTenant: 1000, PerTenant: 2000},
 			Quota{Lane: lane, Writes: true, WindowMs: 20_000, PerAppTenant: 100, PerTenant: 200})

@@ -23,7 +23,45 @@ import (
 const (
 	PermConfigurationRead      = "DeviceManagementConfiguration.Read.All"
 	PermConfigurationReadWrite = "DeviceManagementConfiguration.ReadWrite.All"
+
+	PermScriptsRead                    = "DeviceManagementScripts.Read.All"
+	PermScriptsReadWrite               = "DeviceManagementScripts.ReadWrite.All"
+	PermEndpointSecurityRead           = "DeviceManagementEndpointSecurity.Read.All"
+	PermEndpointSecurityReadWrite      = "DeviceManagementEndpointSecurity.ReadWrite.All"
+	PermRBACRead                       = "DeviceManagementRBAC.Read.All"
+	PermRBACReadWrite                  = "DeviceManagementRBAC.ReadWrite.All"
+	PermServiceConfigRead              = "DeviceManagementServiceConfig.Read.All"
+	PermServiceConfigReadWrite         = "DeviceManagementServiceConfig.ReadWrite.All"
+	PermManagedDevicesRead             = "DeviceManagementManagedDevices.Read.All"
+	PermManagedDevicesReadWrite        = "DeviceManagementManagedDevices.ReadWrite.All"
+	PermAppsRead                       = "DeviceManagementApps.Read.All"
+	PermAppsReadWrite                  = "DeviceManagementApps.ReadWrite.All"
+	PermCloudPCRead                    = "CloudPC.Read.All"
+	PermCloudPCReadWrite               = "CloudPC.ReadWrite.All"
+	PermPolicyRead                     = "Policy.Read.All"
+	PermPolicyReadConditionalAccess    = "Policy.Read.ConditionalAccess"
+	PermPolicyConditionalAccess        = "Policy.ReadWrite.ConditionalAccess"
+	PermPolicyAuthenticationMethod     = "Policy.ReadWrite.AuthenticationMethod"
+	PermAuthenticationContextReadWrite = "AuthenticationContext.ReadWrite.All"
+	PermAgreementRead                  = "Agreement.Read.All"
+	PermAgreementReadWrite             = "Agreement.ReadWrite.All"
+	PermGroupMemberRead                = "GroupMember.Read.All"
+	PermGroupRead                      = "Group.Read.All"
 )
+
+// ReadPermissions are those with which everything that is modelled can be read,
+// but for the plain text of secrets.
+func ReadPermissions() []string {
+	return []string{PermConfigurationRead, PermScriptsRead, PermRBACRead, PermServiceConfigRead, PermManagedDevicesRead, PermAppsRead,
+		PermCloudPCRead, PermPolicyRead, PermPolicyReadConditionalAccess, PermAgreementRead, PermGroupMemberRead}
+}
+
+// AllPermissions are those with which everything that is modelled can be read and written.
+func AllPermissions() []string {
+	return append(ReadPermissions(), PermConfigurationReadWrite, PermScriptsReadWrite, PermRBACReadWrite, PermServiceConfigReadWrite,
+		PermManagedDevicesReadWrite, PermAppsReadWrite, PermCloudPCReadWrite, PermPolicyConditionalAccess, PermPolicyAuthenticationMethod,
+		PermAuthenticationContextReadWrite, PermAgreementReadWrite)
+}
 
 // graphScope is the only scope client credentials may ask for here.
 const graphScope = "https://graph.microsoft.com/.default"
