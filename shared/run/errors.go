@@ -28,6 +28,9 @@ var (
 	ErrTenantDisabled = errors.New("tenant is disabled")
 	// ErrTooLarge: a document is larger than its store accepts.
 	ErrTooLarge = errors.New("too large")
+	// ErrUnsealable: what is stored in the vault does not open. It is damaged, or it
+	// was sealed for another tenant or name, or with another key.
+	ErrUnsealable = errors.New("sealed values do not open")
 	// ErrBadCursor: a page cursor was not issued for this query.
 	ErrBadCursor = errors.New("bad page cursor")
 )

@@ -2,6 +2,8 @@ package run
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"time"
 )
 
@@ -349,6 +351,62 @@ type Archive interface {
 	// ErrNotFound, also for a key of another tenant.
 	Get(ctx context.Context, tenantID, key string) ([]byte, error)
 }
+
+// Vault keeps the secret values that a capture reads in clear, such as the
+// decrypted OMA-URI values of a custom configuration, sealed and apart from the
+// payload. Whoever may read payloads cannot read them: to seal and to open are
+// two permissions.
+//
+// Consistency: Open sees every Seal that was acknowledged before. What is sealed
+// under a name does not change, and nothing here deletes it.
+//
+// What never happens: a value, a part of one or a key stands in an error, in a
+// log line, in what fmt or JSON make of a vault, or in clear in storage; values
+// open for the tenant and the name that they were sealed for and for no other.
+//
+// A tenant and a name are 1 to 64 and 1 to 128 letters, digits, "_" and "-".
+// Nothing can be sealed for others, and Open finds nothing there.
+type Vault interface {
+	// Fingerprint returns a keyed digest of the value as 64 hex digits. Equal
+	// values of one tenant have the same for as long as the installation keeps its
+	// key; those of two tenants have nothing to do with each other. Without the key
+	// it is no help in guessing the value, however short that is. A capture puts it
+	// into the content hash in place of the value, so that a changed secret is a
+	// changed policy.
+	Fingerprint(ctx context.Context, tenantID string, value []byte) (string, error)
+	// Seal encrypts the values and stores them under the name, once. A name that is
+	// taken is left as it is and is no error: callers name values by what they are,
+	// such as the content hash of the version, so that the same name means the same
+	// values. Keys and texts may hold any bytes. ErrTooLarge above MaxSealedSize.
+	Seal(ctx context.Context, tenantID, name string, values SecretValues) error
+	// Open returns what was sealed under the name. ErrNotFound, also for a name of
+	// another tenant; ErrUnsealable when what is stored does not open.
+	Open(ctx context.Context, tenantID, name string) (SecretValues, error)
+}
+
+// MaxSealedSize is the most that is sealed under one name, as SecretValues.Size
+// counts it.
+const MaxSealedSize = 4 << 20
+
+// SecretValues are secret texts by what the caller calls them. Every way of
+// formatting them hides them, keys included: those may be telling. They are
+// ordinary maps otherwise.
+type SecretValues map[string]string
+
+// Size is the number of bytes of all keys and texts.
+func (v SecretValues) Size() int {
+	n := 0
+	for name, value := range v {
+		n += len(name) + len(value)
+	}
+	return n
+}
+
+// Format hides the values from all formatting verbs.
+func (SecretValues) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[secret values]") }
+
+// MarshalText keeps the values out of JSON and logs.
+func (SecretValues) MarshalText() ([]byte, error) { return []byte("[secret values]"), nil }
 
 // Credential is how the application signs in to a tenant. It must never be
 // logged or stored in the table; it has no String form on purpose.

@@ -38,32 +38,46 @@ type KeyPart struct {
 
 // ReadTableSchema reads the resource Table of template.yaml.
 func ReadTableSchema() (TableSchema, error) {
-	root, err := Root()
-	if err != nil {
-		return TableSchema{}, err
-	}
-	raw, err := os.ReadFile(filepath.Join(root, "template.yaml"))
+	raw, err := readTemplate()
 	if err != nil {
 		return TableSchema{}, err
 	}
 	return parseTableSchema(raw)
 }
 
-// parseTableSchema decodes only the parts it needs: the rest of a template has
-// short forms of functions, such as !Ref, that plain YAML does not know.
-func parseTableSchema(raw []byte) (TableSchema, error) {
+func readTemplate() ([]byte, error) {
+	root, err := Root()
+	if err != nil {
+		return nil, err
+	}
+	return os.ReadFile(filepath.Join(root, "template.yaml"))
+}
+
+// properties returns what a template says of a resource. It decodes nothing: the
+// template has short forms of functions, such as !Ref, that plain YAML does not
+// know.
+func properties(raw []byte, resource string) (*yaml.Node, error) {
 	var document yaml.Node
 	if err := yaml.Unmarshal(raw, &document); err != nil {
-		return TableSchema{}, fmt.Errorf("template: %w", err)
+		return nil, fmt.Errorf("template: %w", err)
 	}
 	if len(document.Content) != 1 {
-		return TableSchema{}, errors.New("template is empty")
+		return nil, errors.New("template is empty")
 	}
-	properties := document.Content[0]
-	for _, name := range []string{"Resources", "Table", "Properties"} {
-		if properties = child(properties, name); properties == nil {
-			return TableSchema{}, fmt.Errorf("template has no Resources.Table.Properties: %s is missing", name)
+	found := document.Content[0]
+	for _, name := range []string{"Resources", resource, "Properties"} {
+		if found = child(found, name); found == nil {
+			return nil, fmt.Errorf("template has no Resources.%s.Properties: %s is missing", resource, name)
 		}
+	}
+	return found, nil
+}
+
+// parseTableSchema decodes only the parts it needs.
+func parseTableSchema(raw []byte) (TableSchema, error) {
+	properties, err := properties(raw, "Table")
+	if err != nil {
+		return TableSchema{}, err
 	}
 	var s TableSchema
 	parts := map[string]any{

@@ -1,6 +1,8 @@
 package memstore_test
 
 import (
+	"errors"
+	"sync/atomic"
 	"testing"
 
 	"tenantatlas/shared/run"
@@ -19,5 +21,29 @@ func TestConformance(t *testing.T) {
 	t.Run("Rates", func(t *testing.T) { runtest.Rates(t, open) })
 	t.Run("Stream", func(t *testing.T) {
 		runtest.Stream(t, open, func(*testing.T) []run.RunChange { return store.Changes(0) })
+	})
+}
+
+// The vault that other tests stand on keeps the same contract as the real one.
+func TestVaultConformance(t *testing.T) {
+	var shared memstore.Vault
+	runtest.Vault(t, func(_ *testing.T, decide func(string, bool) runtest.Fault) run.Vault {
+		var lost atomic.Bool // the answer of the call that takes effect now
+		shared.Hook = func(method string, done bool) error {
+			if done {
+				if lost.Swap(false) {
+					return errors.New("the answer was lost")
+				}
+				return nil
+			}
+			switch decide(method, method == "Seal") {
+			case runtest.Lose:
+				return errors.New("the request was lost")
+			case runtest.LoseAnswer:
+				lost.Store(true)
+			}
+			return nil
+		}
+		return &shared
 	})
 }
