@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"tenantatlas/shared/engine"
@@ -32,11 +33,13 @@ func (r limitedReader) List(ctx context.Context, _, _ string, _ func(json.RawMes
 
 // A scheduled run goes without what is left for people, whatever it asks; the
 // client that it shares with other runs does not.
-func TestScheduledRunLeavesTheReserve(t *testing.T) {
+func TestScheduledRunLeavesTheReserve(t *testing.T) { synctest.Test(t, scheduledRunLeavesTheReserve) }
+
+func scheduledRunLeavesTheReserve(t *testing.T) {
 	store := memstore.New()
 	// All but a few of the burst is used up for a while.
 	_, err := store.LeaseTokens(t.Context(), run.RateRequest{
-		RateKey: run.RateKey{TenantID: "t", Service: "intune"}, Rate: run.Rate{Interval: 41667 * time.Microsecond, Burst: 200}, Want: 180, Now: time.Now(),
+		RateKey: run.RateKey{TenantID: "t", Service: "intune"}, Rate: run.Rate{Interval: 23093 * time.Microsecond, Burst: 49}, Want: 40, Now: time.Now(),
 	})
 	if err != nil {
 		t.Fatal(err)

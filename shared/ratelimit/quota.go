@@ -13,15 +13,24 @@ type quota struct {
 	limit   int    // requests in any window, as published
 	window  time.Duration
 	lease   int // most tokens taken at once; 1: one by one, when needed
+	// margin is the part of the limit that TenantAtlas uses.
+	margin float64
+	// burst is the part of that which may be used at once.
+	burst float64
 }
 
-// margin is the part of a limit that TenantAtlas uses. Other tools, and
-// Microsoft's own, share some limits, and are not seen.
-const margin = 0.8
+// Margins. A limit for each application is ours alone, so that only requests which
+// meet on their way could exceed it; others are shared with other tools, and
+// Microsoft's own, which are not seen.
+const (
+	marginOurs   = 0.98
+	marginShared = 0.8
+)
 
 // leaseLife is how long leased tokens may be used. It also bounds how late a
-// worker learns of a block that another one met.
-const leaseLife = 5 * time.Second
+// worker learns of a block that another one met. What is leased late in a window
+// counts in the next, so a long life costs a part of every window.
+const leaseLife = 1500 * time.Millisecond
 
 // quotas are the limits that hold for a lane: for every request first, for
 // writes another one. A write takes of both.
@@ -34,20 +43,20 @@ var quotas = map[graph.Lane][]quota{
 	// 1,000 requests in 20 s for an app in a tenant, of which 100 may be POST, PUT,
 	// DELETE or PATCH.
 	graph.LaneIntune: {
-		{service: "intune", limit: 1000, window: 20 * time.Second, lease: 25},
-		{service: "intune-write", limit: 100, window: 20 * time.Second, lease: 5},
+		{service: "intune", limit: 1000, window: 20 * time.Second, lease: 25, margin: marginOurs, burst: 0.05},
+		{service: "intune-write", limit: 100, window: 20 * time.Second, lease: 5, margin: marginOurs, burst: 0.25},
 	},
 	// 1 request a second for all apps of a tenant.
-	graph.LaneConditionalAccess: {{service: "conditional-access", limit: 1, window: time.Second, lease: 1}},
+	graph.LaneConditionalAccess: {{service: "conditional-access", limit: 1, window: time.Second, lease: 1, margin: marginShared}},
 	// 3,500 resource units in 10 s for an app in the smallest kind of tenant; the
 	// dearest request costs 5 of them. Writes: 3,000 in 150 s.
 	graph.LaneDirectory: {
-		{service: "directory", limit: 700, window: 10 * time.Second, lease: 25},
-		{service: "directory-write", limit: 3000, window: 150 * time.Second, lease: 5},
+		{service: "directory", limit: 700, window: 10 * time.Second, lease: 25, margin: marginShared, burst: 0.25},
+		{service: "directory-write", limit: 3000, window: 150 * time.Second, lease: 5, margin: marginShared, burst: 0.25},
 	},
 	// No limit of the token endpoint is published; a token lasts an hour, so this
 	// is far more than is needed and still no flood.
-	graph.LaneEntra: {{service: "entra", limit: 200, window: time.Minute, lease: 1}},
+	graph.LaneEntra: {{service: "entra", limit: 200, window: time.Minute, lease: 1, margin: marginShared, burst: 0.25}},
 }
 
 // applying returns the limits that a request counts against, the tightest first.
@@ -62,13 +71,13 @@ func applying(lane graph.Lane, write bool) []quota {
 	return all[:1]
 }
 
-// rate is the budget that keeps the quota in every window: a quarter of what may
-// be used is the burst, the rest comes evenly. Tokens are used up to leaseLife
+// rate is the budget that keeps the quota in every window: a part of what may be
+// used is the burst, the rest comes evenly. Tokens are used up to leaseLife
 // after they were given out, so those of a window that is longer by that much
 // must fit.
 func (q quota) rate() run.Rate {
-	use := margin * float64(q.limit)
-	burst, window := max(1, int(use/4)), q.window
+	use := q.margin * float64(q.limit)
+	burst, window := max(1, int(use*q.burst)), q.window
 	if q.lease == 1 && burst == 1 { // nothing at once, and nothing is kept
 		return run.Rate{Interval: time.Duration(float64(window) / use), Burst: 1}
 	}

@@ -36,8 +36,8 @@ var published = map[string]limit{
 
 // Promises of the package ratelimit.
 const (
-	leaseLife  = 5 * time.Second // how long a token may be used, and a block be unknown
-	localShare = 4               // without storage, a worker has this part of each rate
+	leaseLife  = 1500 * time.Millisecond // how long a token may be used, and a block be unknown
+	localShare = 4                       // without storage, a worker has this part of each rate
 )
 
 // services are the budgets of a request. A write to Intune takes of two, and may
