@@ -49,8 +49,9 @@ type Config struct {
 
 // PolicyType is a policy type that lists can be filtered by.
 type PolicyType struct {
-	ID    string `json:"id"`
-	Title string `json:"title"`
+	ID     string `json:"id"`
+	Title  string `json:"title"`
+	Family string `json:"family"` // types of one family are shown together
 }
 
 // validHost keeps out what would end a source expression of the content

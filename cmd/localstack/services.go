@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"tenantatlas/cmd/localstack/stackfile"
+	"tenantatlas/shared/catalog"
 )
 
 // readyWithin is how long a started program may take until it answers.
@@ -99,20 +100,6 @@ func buildGraph(ctx context.Context, c config, p *processes) error {
 	return nil
 }
 
-// graphPermissions are what the product's application is granted in the seeded tenants.
-func graphPermissions() []string {
-	return []string{
-		"DeviceManagementConfiguration.ReadWrite.All",
-		"DeviceManagementApps.ReadWrite.All",
-		"DeviceManagementServiceConfig.ReadWrite.All",
-		"DeviceManagementScripts.ReadWrite.All",
-		"DeviceManagementRBAC.Read.All",
-		"Policy.Read.All",
-		"Group.Read.All",
-		"Organization.Read.All",
-	}
-}
-
 // startGraph starts the Graph simulator with the seeded tenants, or describes
 // the stand-in that takes its place.
 func startGraph(ctx context.Context, c config, p *processes) (stackfile.Graph, error) {
@@ -126,7 +113,7 @@ func startGraph(ctx context.Context, c config, p *processes) (stackfile.Graph, e
 			"id": t.graphTenantID, "displayName": t.name, "builtin": t.name,
 			"domains": []string{t.name + ".example"},
 			"apps": []object{{
-				"clientId": t.clientID, "permissions": graphPermissions(),
+				"clientId": t.clientID, "permissions": catalog.ReadPermissions(),
 				"secrets": []object{{"value": t.clientSecret}},
 			}},
 		})

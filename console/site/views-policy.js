@@ -19,6 +19,20 @@ export function policyPage(ctx) {
   return [h('p', { class: 'back' }, link(`/t/${tenant.id}`, {}, '← ', bdi(tenant.name, { class: 'name' }))), body];
 }
 
+// versionNotes say what a version lacks, and what of it can be written back: of a
+// whole one only when that is not all.
+function versionNotes(v) {
+  const whole = v.complete && v.notes.length === 0;
+  const { level, reason } = v.restorability;
+  const reasonToSay = v.notes.some((n) => n.sentence === reason) ? null : reason;
+  return [
+    whole ? texts.completeShort : null,
+    v.complete ? null : `${texts.incompleteShort} `,
+    v.notes.map((n) => h('p', {}, n.sentence, n.next ? [' ', h('strong', {}, `${texts.next} `), n.next] : null)),
+    whole && level === 'full' ? null : h('p', { class: 'detail' }, texts.restorability[level], reasonToSay ? ` ${reasonToSay}` : null),
+  ];
+}
+
 function view(ctx, address, policy) {
   const { tenant, signal, activity } = ctx;
   const now = h('p', { class: 'sentence' });
@@ -66,7 +80,7 @@ function view(ctx, address, policy) {
       link(`/t/${tenant.id}/runs/${v.runId}`, {}, time(v.capturedAt)),
       bdi(v.capturedBy || '–'),
       size(v.size),
-      v.complete && v.notes.length === 0 ? texts.completeShort : [v.complete ? null : `${texts.incompleteShort} `, v.notes.map((n) => h('p', {}, n.sentence, n.next ? [' ', h('strong', {}, `${texts.next} `), n.next] : null))],
+      versionNotes(v),
     ]);
   }
 

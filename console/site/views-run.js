@@ -187,7 +187,7 @@ function itemRow(ctx, run, o) {
   return h(
     'li',
     { class: o.needsAttention ? 'attention' : null },
-    h('p', { class: 'title' }, h('span', { class: `status ${o.status}` }, icon(o.status), texts.statuses[o.status] ?? o.status), ' ', name, o.version ? h('span', { class: 'detail' }, ` ${texts.version(o.version)}`) : null),
+    h('p', { class: 'title' }, h('span', { class: `status ${o.status}` }, icon(o.status), texts.statuses[o.status] ?? o.status), ' ', name, o.version ? h('span', { class: 'detail' }, ` ${texts.version(o.version)}`) : null, o.numbers?.policies === undefined ? null : h('span', { class: 'detail' }, ` ${texts.shown(o.numbers.policies)}`)),
     o.sentence || f?.sentence ? h('p', {}, sentence(o.sentence || f.sentence, o.name, run.tenantName)) : null,
     f ? reasons(f) : o.next ? h('p', { class: 'next' }, h('strong', {}, `${texts.next} `), o.next) : null,
   );

@@ -62,6 +62,18 @@ function standingOf(runs, tenant) {
 
 const POLICY_COLUMNS = [texts.name, texts.type, texts.platform, texts.latestVersion, texts.captured, texts.action];
 
+// byFamily are the options of the filter: families in the order of their first
+// types, and types in theirs.
+function byFamily(types) {
+  const families = new Map();
+  for (const t of types) {
+    const label = texts.families[t.family] ?? texts.familyOther;
+    if (!families.has(label)) families.set(label, []);
+    families.get(label).push(h('option', { value: t.id }, t.title));
+  }
+  return [...families].map(([label, options]) => h('optgroup', { label }, options));
+}
+
 function policySection(ctx, base) {
   const { signal, tenant, activity } = ctx;
   const filters = { q: ctx.query.get('q') ?? '', type: ctx.query.get('type') ?? '' };
@@ -70,7 +82,7 @@ function policySection(ctx, base) {
   const total = h('p', { class: 'detail', role: 'status' });
   const stale = h('p', { class: 'notice', hidden: true }, `${texts.inventoryChanged} `, h('button', { type: 'button', on: { click: () => read() } }, texts.refresh));
   const search = h('input', { type: 'search', id: 'policy-search', maxlength: 200, autocomplete: 'off', value: filters.q });
-  const types = h('select', { id: 'policy-type' }, h('option', { value: '' }, texts.allTypes), ctx.policyTypes.map((t) => h('option', { value: t.id }, t.title)));
+  const types = h('select', { id: 'policy-type' }, h('option', { value: '' }, texts.allTypes), byFamily(ctx.policyTypes));
   if (filters.type && !ctx.policyTypes.some((t) => t.id === filters.type)) types.append(h('option', { value: filters.type }, filters.type));
   types.value = filters.type;
 

@@ -18,6 +18,97 @@ const maxDepth = 200
 
 var errTooDeep = errors.New("document is nested too deeply")
 
+// Document is a decoded payload: the parts of a policy by their names, beside
+// members of the document itself (see head). Numbers are json.Number.
+type Document map[string]any
+
+// Members of a payload document that are no parts and no content.
+const (
+	memberSchema     = "schema"
+	memberType       = "type"
+	memberGraphID    = "graphId"
+	MemberReferences = "references" // names of the objects that the policy refers to
+	// MemberSecrets holds, by the place of each secret value that was read, its
+	// keyed digest: content, since another value is another policy.
+	MemberSecrets = "secrets"
+)
+
+var head = []string{memberSchema, memberType, memberGraphID, MemberReferences}
+
+// Decode reads a payload document. Numbers keep their digits.
+func Decode(payload []byte) (Document, error) {
+	dec := json.NewDecoder(bytes.NewReader(payload))
+	dec.UseNumber()
+	var doc Document
+	if err := dec.Decode(&doc); err != nil {
+		return nil, fmt.Errorf("payload is not a JSON object: %w", err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("payload has more than one JSON value")
+	}
+	return doc, nil
+}
+
+// Public returns a payload document without what is of no use to people and would
+// let them tell equal secrets: the digests. The rest stays byte for byte.
+func Public(payload []byte) ([]byte, error) {
+	rest, _, err := Cut(payload, MemberSecrets)
+	return rest, err
+}
+
+// Cut takes a member out of a JSON object and returns the rest, byte for byte,
+// and its value; nil when there is no such member.
+func Cut(object []byte, name string) (rest, value []byte, err error) {
+	dec := json.NewDecoder(bytes.NewReader(object))
+	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
+		return nil, nil, errors.New("not a JSON object")
+	}
+	first := dec.InputOffset()
+	for before := first; dec.More(); before = dec.InputOffset() {
+		key, err := dec.Token()
+		if err != nil {
+			return nil, nil, fmt.Errorf("object: %w", err)
+		}
+		var v json.RawMessage
+		if err := dec.Decode(&v); err != nil {
+			return nil, nil, fmt.Errorf("object: %w", err)
+		}
+		if key != name {
+			continue
+		}
+		after := dec.InputOffset()
+		if before == first {
+			// The comma is the one behind it, if there is more.
+			tail := bytes.TrimLeft(object[after:], " \t\r\n")
+			return slices.Concat(object[:before], bytes.TrimPrefix(tail, []byte{','})), v, nil
+		}
+		return slices.Concat(object[:before], object[after:]), v, nil
+	}
+	return object, nil, nil
+}
+
+// Object is the object part; nil when there is none.
+func (d Document) Object() map[string]any {
+	object, _ := d[PartObject].(map[string]any)
+	return object
+}
+
+// What the service changes by itself in objects of every type: server-set dates
+// and versions, and bookkeeping that repeats other content. Ids that the service
+// gives out are no content either: the id of the policy itself is what the
+// version hangs on, and those of its children are made anew with every write.
+var volatileAlways = []string{
+	"object.id", "object.createdDateTime", "object.lastModifiedDateTime", "object.modifiedDateTime", "object.version",
+	"object.supportsScopeTags", "object.isAssigned", "object.settingCount", "object.creationSource",
+	"settings[].id", "assignments[].id", "assignments[].sourceId", "assignments[].@odata.type", "assignments[].lastModifiedDateTime",
+}
+
+// Collections whose order means nothing in every type that has them.
+var unorderedAlways = []string{"assignments", "object.roleScopeTagIds", "object.roleScopeTags"}
+
+// Texts that hold a set of flags, separated by commas.
+var flagSets = []string{"object.platforms", "object.technologies", "object.brandingOptions"}
+
 // ContentHash returns the SHA-256, in hexadecimal, of the normal form of a
 // payload document: equal for two captures of an unchanged object.
 func (t Type) ContentHash(payload []byte) (string, error) {
@@ -30,42 +121,70 @@ func (t Type) ContentHash(payload []byte) (string, error) {
 }
 
 // NormalForm returns the part of a payload document that is content, in one
-// spelling: keys sorted, OData bookkeeping and the service's own properties
-// left out, null properties left out (the service adds them from release to
-// release: OpenIntuneBaseline#236), collections without order sorted. Numbers
-// keep their digits, however large.
+// spelling: keys sorted, OData bookkeeping, ids that the service gave out and the
+// service's own properties left out, null properties left out (the service adds
+// them from release to release: OpenIntuneBaseline#236), collections without
+// order sorted, no filter of an assignment said by nothing. Numbers keep their
+// digits, however large.
 func (t Type) NormalForm(payload []byte) ([]byte, error) {
-	dec := json.NewDecoder(bytes.NewReader(payload))
-	dec.UseNumber()
-	var doc map[string]any
-	if err := dec.Decode(&doc); err != nil {
-		return nil, fmt.Errorf("payload is not a JSON object: %w", err)
+	doc, err := Decode(payload)
+	if err != nil {
+		return nil, err
 	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("payload has more than one JSON value")
-	}
-	for _, member := range []string{"capturedWith", "schema", "notes"} {
+	for _, member := range head {
 		delete(doc, member)
 	}
-	if object, ok := doc[PartObject].(map[string]any); ok {
-		for _, p := range t.Volatile {
-			delete(object, p)
-		}
+	if object := doc.Object(); object != nil {
 		// Parts that are read on their own are not content twice.
 		for _, p := range t.Parts[1:] {
 			delete(object, p.Name)
 		}
 	}
-	normal, err := clean(doc, 0)
+	if t.Normalize != nil {
+		t.Normalize(doc)
+	}
+	values(map[string]any(doc), PartAssignments+"[].target", func(v any) {
+		if target, ok := v.(map[string]any); ok {
+			tidyTarget(target)
+		}
+	})
+	content := map[string]any(doc)
+	for _, paths := range [][]string{volatileAlways, t.Volatile} {
+		for _, path := range paths {
+			drop(content, path)
+		}
+	}
+	normal, err := clean(content, 0)
 	if err != nil {
 		return nil, err
 	}
-	for _, path := range t.Unordered {
-		if err := sortAt(normal, strings.Split(path, ".")); err != nil {
+	for _, path := range flagSets {
+		visit(normal, path, func(holder map[string]any, key string) {
+			if set, ok := holder[key].(string); ok && strings.Contains(set, ",") {
+				flags := strings.Split(set, ",")
+				slices.Sort(flags)
+				holder[key] = strings.Join(flags, ",")
+			}
+		})
+	}
+	// Inner collections first, so that the order of outer ones is of what they hold then.
+	unordered := slices.Concat(unorderedAlways, t.Unordered)
+	slices.SortStableFunc(unordered, func(a, b string) int { return strings.Count(b, ".") - strings.Count(a, ".") })
+	for _, path := range unordered {
+		if err := sortAt(normal, path); err != nil {
 			return nil, err
 		}
 	}
 	return json.Marshal(normal) // maps are written with sorted keys
+}
+
+// DropVolatile removes from an object, as a list shows it, what its row names as
+// changed by the service itself.
+func (t Type) DropVolatile(object map[string]any) {
+	doc := map[string]any{PartObject: object}
+	for _, path := range t.Volatile {
+		drop(doc, path)
+	}
 }
 
 // clean drops nulls and OData bookkeeping, all the way down.
@@ -80,19 +199,19 @@ func clean(v any, depth int) (any, error) {
 				delete(v, k)
 				continue
 			}
-			c, err := clean(member, depth+1)
+			m, err := clean(member, depth+1)
 			if err != nil {
 				return nil, err
 			}
-			v[k] = c
+			v[k] = m
 		}
 	case []any:
 		for i, member := range v {
-			c, err := clean(member, depth+1)
+			m, err := clean(member, depth+1)
 			if err != nil {
 				return nil, err
 			}
-			v[i] = c
+			v[i] = m
 		}
 	}
 	return v, nil
@@ -104,34 +223,30 @@ func bookkeeping(name string) bool {
 	if name == "@odata.type" {
 		return false
 	}
-	return strings.HasPrefix(name, "@odata.") || strings.HasPrefix(name, "#microsoft.graph.") ||
-		strings.Contains(name, "@odata.")
+	return strings.HasPrefix(name, "#microsoft.graph.") || strings.Contains(name, "@odata.") || strings.HasPrefix(name, "@microsoft.graph.")
 }
 
-// sortAt sorts the array at path by the spelling of its elements. Assignment
-// ids are made anew with every assign call, so they do not take part.
-func sortAt(v any, path []string) error {
-	object, ok := v.(map[string]any)
-	if !ok {
-		return nil
-	}
-	if len(path) > 1 {
-		return sortAt(object[path[0]], path[1:])
-	}
-	list, ok := object[path[0]].([]any)
-	if !ok {
-		return nil
-	}
+// sortAt sorts the arrays at path by the spelling of their elements.
+func sortAt(doc any, path string) error {
+	var failed error
+	visit(doc, path, func(holder map[string]any, key string) {
+		marks := path[len(strings.TrimRight(path, "[]{}")):]
+		descend(holder[key], marks, func(v any) {
+			if list, ok := v.([]any); ok {
+				failed = errors.Join(failed, sortList(list))
+			}
+		})
+	})
+	return failed
+}
+
+func sortList(list []any) error {
 	type element struct {
 		spelling string
 		value    any
 	}
 	elements := make([]element, len(list))
 	for i, e := range list {
-		if m, ok := e.(map[string]any); ok && path[0] == PartAssignments {
-			delete(m, "id")
-			delete(m, "sourceId")
-		}
 		text, err := json.Marshal(e)
 		if err != nil {
 			return err

@@ -25,7 +25,10 @@ func Console(_ context.Context, _ *slog.Logger) (any, error) {
 		return nil, err
 	}
 	for _, t := range catalog.All() {
-		cfg.PolicyTypes = append(cfg.PolicyTypes, console.PolicyType{ID: t.ID, Title: t.Title})
+		if t.LookUp {
+			continue // never listed, so that a filter by it finds nothing
+		}
+		cfg.PolicyTypes = append(cfg.PolicyTypes, console.PolicyType{ID: t.ID, Title: t.Title, Family: string(t.Family)})
 	}
 	handler, err := console.New(cfg)
 	if err != nil {

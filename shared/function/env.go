@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"maps"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"time"
@@ -99,6 +100,7 @@ var queueSettings = map[run.Operation]string{
 // Lambda ends the process. A handler that cannot be built ends the process with
 // one line, which Lambda reports as a failed start.
 func Main(build func(context.Context, *slog.Logger) (any, error)) {
+	debug.SetMemoryLimit(memoryLimit)
 	log := Logger(os.Stdout, os.Getenv("LOG_LEVEL"))
 	handler, err := build(context.Background(), log)
 	if err != nil {
@@ -107,6 +109,11 @@ func Main(build func(context.Context, *slog.Logger) (any, error)) {
 	}
 	lambda.Start(handler)
 }
+
+// memoryLimit, in bytes, is where the collector begins to work harder. What a
+// function holds is bounded by a slice of its run, far below; what piles up between
+// two collections of a large tenant is not.
+const memoryLimit = 80 << 20
 
 func awsConfig(ctx context.Context) (aws.Config, error) {
 	// Three attempts for everything of AWS: what is retried beyond that is

@@ -8,12 +8,14 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"tenantatlas/shared/engine"
 	"tenantatlas/shared/graph"
+	"tenantatlas/shared/kmsvault"
 	"tenantatlas/shared/operation"
 	"tenantatlas/shared/run"
 	"tenantatlas/shared/s3archive"
@@ -28,10 +30,13 @@ func Worker(op run.Operation) func(context.Context, *slog.Logger) (any, error) {
 		table := e.must("TABLE_NAME", "the table with all records")
 		queue := e.must(queueSettings[op], "the queue of "+string(op))
 		prefix := e.must("SECRET_PREFIX", "where the names of credentials begin")
-		// Only a capture writes payloads; the others have no access to the bucket.
-		var bucket string
+		// Only a capture writes payloads and seals secrets; the others have no access to
+		// the bucket and its keys.
+		var place kmsvault.Place
 		if op == run.OpCaptureSnapshot {
-			bucket = e.must("ARCHIVE_BUCKET", "the bucket with all payloads")
+			place.Bucket = e.must("ARCHIVE_BUCKET", "the bucket with all payloads")
+			place.SealingKey = e.must("SEALING_KEY_ID", "the KMS key that secret values are sealed with")
+			place.FingerprintKey = e.must("FINGERPRINT_KEY_ID", "the KMS key of the fingerprints of secret values")
 		}
 		limits := engineLimits(&e)
 		endpoint, err := graphEndpoint(&e)
@@ -47,9 +52,11 @@ func Worker(op run.Operation) func(context.Context, *slog.Logger) (any, error) {
 			Credentials: secretstore.New(secretsmanager.NewFromConfig(cfg), prefix, ""),
 			Endpoint:    endpoint, Version: Version, Log: log, Rates: store,
 		}
-		deps := operation.Deps{Policies: store, Connect: connector.Connect, Now: time.Now, Log: log}
-		if bucket != "" {
-			deps.Archive = s3archive.New(s3.NewFromConfig(cfg), bucket, s3archive.Options{})
+		deps := operation.Deps{Policies: store, Names: &operation.Names{}, Connect: connector.Connect, Now: time.Now, Log: log}
+		if place.Bucket != "" {
+			objects := s3.NewFromConfig(cfg)
+			deps.Archive = s3archive.New(objects, place.Bucket, s3archive.Options{})
+			deps.Vault = kmsvault.New(kms.NewFromConfig(cfg), objects, place, kmsvault.Options{})
 		}
 		bind, err := deps.Bind(op)
 		if err != nil {

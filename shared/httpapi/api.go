@@ -108,6 +108,7 @@ func (s *server) register(mux *http.ServeMux) huma.API {
 	s.registerTenants(api)
 	s.registerMembers(api)
 	s.registerPolicies(api)
+	s.registerPolicyTypes(api)
 	s.registerRuns(api)
 	s.registerStarts(api)
 	s.registerNotifications(api)

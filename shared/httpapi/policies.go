@@ -67,6 +67,7 @@ type VersionView struct {
 	Size        int64      `json:"size" doc:"Bytes of the content"`
 	Complete    bool       `json:"complete" doc:"false when a part could not be read, see notes"`
 	Notes       []NoteView `json:"notes" nullable:"false"`
+	Report      ReportView `json:"restorability" doc:"What of this version can be written back"`
 	CapturedAt  time.Time  `json:"capturedAt"`
 	CapturedBy  string     `json:"capturedBy"`
 	RunID       string     `json:"runId"`
@@ -96,6 +97,7 @@ func versionView(v run.Version) VersionView {
 		p, code := params(n.Params), reason.Code(n.Code)
 		out.Notes = append(out.Notes, NoteView{Code: n.Code, Sentence: reason.Sentence(code, reason.ScopeItem, p), Next: reason.Next(code, reason.ScopeItem, p)})
 	}
+	out.Report = reportView(v, out.Notes)
 	return out
 }
 
@@ -174,6 +176,9 @@ func (s *server) registerPolicies(api huma.API) {
 			}
 			content, err := s.Archive.Get(ctx, in.Tenant, v.PayloadKey)
 			if err != nil {
+				return nil, s.problem(ctx, err, "version")
+			}
+			if content, err = catalog.Public(content); err != nil {
 				return nil, s.problem(ctx, err, "version")
 			}
 			return &struct{ Body VersionContent }{VersionContent{VersionView: versionView(v), Content: content}}, nil

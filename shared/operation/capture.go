@@ -6,9 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
+	"net/url"
 	"slices"
 	"strconv"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
 
 	"tenantatlas/shared/catalog"
 	"tenantatlas/shared/engine"
@@ -74,17 +77,23 @@ func (c capture) store(ctx context.Context, t catalog.Type, p run.Policy, doc *d
 			}
 		}
 		if latest.RunID == c.run.ID {
-			return c.captured(doc, latest.Number), nil
+			if latest.Complete {
+				return captured(latest.Number, latest.Notes, nil), nil
+			}
+			if !doc.complete() {
+				return captured(latest.Number, latest.Notes, doc.missing), nil
+			}
+			// What could not be read then was read now, which is worth another version.
 		}
 		// An incomplete capture of what is stored complete must not hide it, nor
 		// the other way round.
-		if latest.ContentHash == hash && latest.Complete == doc.complete() {
+		if latest.ContentHash == hash && latest.Complete == doc.complete() && (unnamed(doc.notes) || !unnamed(latest.Notes)) {
 			err := c.Policies.TouchCaptured(ctx, p.TenantID, p.ID, p.LatestVersion, c.Now().UTC())
 			if err != nil && !errors.Is(err, run.ErrConflict) {
 				return run.Outcome{}, fmt.Errorf("record unchanged capture: %w", err)
 			}
 			if err == nil {
-				o := c.captured(doc, latest.Number)
+				o := captured(latest.Number, doc.notes, doc.missing)
 				if o.Code == "" {
 					o.Code = string(reason.Unchanged)
 				}
@@ -92,6 +101,17 @@ func (c capture) store(ctx context.Context, t catalog.Type, p run.Policy, doc *d
 				return o, nil
 			}
 		} else {
+			// The secrets are there before the version that needs them. Their name is
+			// the content's, which their digests are part of: equal names, equal values.
+			if len(doc.secrets) > 0 {
+				err := c.Vault.Seal(ctx, p.TenantID, hash, doc.secrets)
+				if errors.Is(err, run.ErrTooLarge) {
+					return run.Outcome{}, tooLarge(doc.secrets.Size())
+				}
+				if err != nil {
+					return run.Outcome{}, fmt.Errorf("seal secrets: %w", err)
+				}
+			}
 			key, err := c.Archive.Put(ctx, p.TenantID, payload)
 			if errors.Is(err, run.ErrTooLarge) {
 				return run.Outcome{}, tooLarge(len(payload))
@@ -105,7 +125,7 @@ func (c capture) store(ctx context.Context, t catalog.Type, p run.Policy, doc *d
 				Complete: doc.complete(), Notes: doc.notes, CapturedAt: c.Now().UTC(), RunID: c.run.ID, CapturedBy: c.run.Initiator.Name,
 			}
 			if _, err = c.Policies.AddVersion(ctx, run.NewVersion{Version: v, Policy: p}); err == nil {
-				return c.captured(doc, v.Number), nil
+				return captured(v.Number, doc.notes, doc.missing), nil
 			}
 			if !errors.Is(err, run.ErrConflict) {
 				return run.Outcome{}, fmt.Errorf("store version: %w", err)
@@ -120,17 +140,23 @@ func (c capture) store(ctx context.Context, t catalog.Type, p run.Policy, doc *d
 	return run.Outcome{}, fmt.Errorf("policy %s: %w", p.ID, run.ErrConflict)
 }
 
+// unnamed reports whether a version lacks the names of groups. One that has them
+// is worth storing, though the content is the same.
+func unnamed(notes []run.Note) bool {
+	return slices.ContainsFunc(notes, func(n run.Note) bool { return n.Code == string(reason.NamesUnreadable) })
+}
+
 // captured is the outcome of a stored version: what could not be read makes the
 // item fail, though the rest is kept.
-func (c capture) captured(doc *document, version int) run.Outcome {
+func captured(version int, notes []run.Note, missing *run.Failure) run.Outcome {
 	o := run.Outcome{Status: run.OutcomeSucceeded, Version: version, Numbers: map[string]int{string(reason.FieldVersion): version}}
-	if !doc.complete() {
-		o.Status, o.Code, o.Failure = run.OutcomeFailed, doc.missing.Code, doc.missing
+	if missing != nil {
+		o.Status, o.Code, o.Failure = run.OutcomeFailed, missing.Code, missing
 		o.Numbers[run.NumberKept] = 1
 		return o
 	}
-	if len(doc.notes) > 0 {
-		o.Code, o.Params = doc.notes[0].Code, doc.notes[0].Params
+	if len(notes) > 0 {
+		o.Code, o.Params = notes[0].Code, notes[0].Params
 	}
 	return o
 }
@@ -142,74 +168,234 @@ func tooLarge(size int) error {
 // document is a policy as it was read, each part as Graph gave it.
 type document struct {
 	parts    map[string][]byte
+	decoded  catalog.Document // the same, to look into
 	size     int
 	name     string
 	platform string
-	notes    []run.Note
-	missing  *run.Failure // the first part that could not be read
+	// secrets are the values that were read apart, by their place, and digests
+	// what the payload holds of them.
+	secrets    run.SecretValues
+	digests    map[string]string
+	references []byte
+	notes      []run.Note
+	missing    *run.Failure // the first part that could not be read
 }
 
 func (d *document) complete() bool { return d.missing == nil }
 
+// lacks notes that a part could not be read.
+func (d *document) lacks(f run.Failure, code, part string) {
+	f.Code = code
+	f.Params = map[string]string{string(reason.FieldPart): reason.ClipName(part)}
+	d.note(run.Note{Code: f.Code, Params: f.Params})
+	if d.missing == nil {
+		d.missing = &f
+	}
+}
+
+// note keeps what a reader of the version must know, up to a bound.
+func (d *document) note(n run.Note) {
+	if len(d.notes) < maxNotes {
+		d.notes = append(d.notes, n)
+	}
+}
+
+// maxNotes bounds what is noted of one version.
+const maxNotes = 100
+
 // read reads all parts of a policy. A part that cannot be read is noted, except
 // for the object itself; what should be tried again later is returned.
 func (c capture) read(ctx context.Context, t catalog.Type, p run.Policy) (*document, error) {
-	doc := &document{parts: map[string][]byte{}}
-	var object map[string]json.RawMessage
+	doc := &document{parts: map[string][]byte{}, decoded: catalog.Document{}}
 	for _, part := range t.Parts {
-		raw, count, err := c.readPart(ctx, part, p.GraphID)
-		if err == nil && part.CountProperty != "" {
-			var want int
-			// A count that is absent, or no number, says nothing.
-			if json.Unmarshal(object[part.CountProperty], &want) == nil && count < want {
-				err = &itemError{run.Failure{Code: part.UnreadableCode}}
-			}
+		raw, err := c.readPart(ctx, t, part, p.GraphID, doc)
+		if err == nil && raw == nil {
+			continue // there is no such thing
 		}
 		var item *itemError
 		switch v := verdict(err); {
 		case v == nil:
 		case part.UnreadableCode != "" && errors.As(v, &item):
-			failure := item.failure
-			failure.Code = part.UnreadableCode
-			failure.Params = map[string]string{string(reason.FieldPart): part.Name}
-			doc.notes = append(doc.notes, run.Note{Code: failure.Code, Params: failure.Params})
-			if doc.missing == nil {
-				doc.missing = &failure
-			}
+			doc.lacks(item.failure, part.UnreadableCode, part.Name)
 			continue
 		default:
 			return nil, err
+		}
+		if part.Name == catalog.PartObject {
+			raw = withType(raw, t.ODataType)
 		}
 		if doc.size += len(raw); doc.size > MaxPayloadBytes {
 			return nil, tooLarge(doc.size)
 		}
 		doc.parts[part.Name] = raw
-		if part.Name == catalog.PartObject {
-			if err := json.Unmarshal(raw, &object); err != nil || object == nil {
-				return nil, &itemError{run.Failure{Code: string(reason.GraphUnavailable)}}
-			}
+		if err := doc.decode(part.Name, raw); err != nil {
+			return nil, &itemError{run.Failure{Code: string(reason.GraphUnavailable)}}
 		}
 	}
-	text := func(name string) string {
-		var v string
-		_ = json.Unmarshal(object[name], &v) // absent, null or of another type: no text
-		return v
-	}
-	if doc.name = reason.ClipName(text(t.NameProperty)); doc.name == "" {
+	object := doc.decoded.Object()
+	text, _ := object[t.NameProperty].(string)
+	if doc.name = reason.ClipName(text); doc.name == "" {
 		doc.name = p.Name
 	}
-	doc.platform = reason.ClipName(t.Platform(text("@odata.type"), text(t.PlatformProperty)))
-	for _, setting := range secretSettings(doc.parts) {
-		doc.notes = append(doc.notes, run.Note{Code: string(reason.SecretNotReadable), Params: map[string]string{string(reason.FieldSetting): setting}})
+	doc.platform = reason.ClipName(t.Platform(object))
+	if err := c.readSecrets(ctx, t, p, doc); err != nil {
+		return nil, err
 	}
-	return doc, nil
+	for _, setting := range t.UnreadableSecrets(doc.decoded) {
+		doc.note(run.Note{Code: string(reason.SecretNotReadable), Params: map[string]string{string(reason.FieldSetting): reason.ClipName(setting)}})
+	}
+	named, unnamed, err := c.references(ctx, t, doc.decoded)
+	if err != nil {
+		return nil, err
+	}
+	if unnamed != nil {
+		doc.note(*unnamed)
+	}
+	doc.references, err = encodeReferences(named)
+	return doc, err
 }
 
-// readPart reads one part: an object, or a collection to its end.
-func (c capture) readPart(ctx context.Context, part catalog.Part, graphID string) (raw []byte, count int, err error) {
-	path := objectPath(part, graphID)
+func (d *document) decode(name string, raw []byte) error {
+	part, err := catalog.Decode(slices.Concat([]byte(`{"part":`), raw, []byte{'}'}))
+	if err != nil {
+		return err
+	}
+	if _, isObject := part["part"].(map[string]any); name == catalog.PartObject && !isObject {
+		return errNotAPolicy
+	}
+	d.decoded[name] = part["part"]
+	return nil
+}
+
+// withType writes the derived type into an object that was read through a typed
+// collection, whose answers leave it out (CIPP-API, New-CIPPIntuneTemplate). The
+// rest stays byte for byte.
+func withType(raw []byte, odataType string) []byte {
+	if odataType == "" {
+		return raw
+	}
+	var object struct {
+		Type *string `json:"@odata.type"`
+	}
+	trimmed := bytes.TrimSpace(raw)
+	if json.Unmarshal(trimmed, &object) != nil || object.Type != nil || len(trimmed) == 0 || trimmed[0] != '{' {
+		return raw
+	}
+	head := `{"@odata.type":"#microsoft.graph.` + odataType + `"`
+	rest := bytes.TrimSpace(trimmed[1:])
+	if len(rest) > 0 && rest[0] != '}' {
+		head += ","
+	}
+	return append([]byte(head), rest...)
+}
+
+// maxEach bounds the reads of a part that is read for each element of another.
+// An administrative template holds a few hundred settings at most.
+const (
+	maxEach      = 2_000
+	eachParallel = 4
+)
+
+// readPart reads one part: an object, a collection to its end, or either for each
+// of several. nil without an error: there is no such thing.
+func (c capture) readPart(ctx context.Context, t catalog.Type, part catalog.Part, graphID string, doc *document) ([]byte, error) {
+	if part.Expanded {
+		return c.takePart(ctx, t, part, graphID, doc)
+	}
+	if part.Each == nil {
+		raw, count, err := c.readOne(ctx, part, objectPath(t, part, graphID, ""))
+		if err == nil && part.CountProperty != "" {
+			want, isNumber := doc.decoded.Object()[part.CountProperty].(json.Number)
+			// A count that is absent, or no number, says nothing.
+			if n, e := want.Int64(); isNumber && e == nil && int64(count) < n {
+				err = &itemError{run.Failure{Code: part.UnreadableCode}}
+			}
+		}
+		return raw, err
+	}
+	each := distinct(part.Each(doc.decoded))
+	if len(each) == 0 {
+		return nil, nil
+	}
+	if len(each) > maxEach {
+		return nil, tooLarge(len(each))
+	}
+	answers := make([][]byte, len(each))
+	var size atomic.Int64 // of all answers, which are held until the last has come
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(eachParallel)
+	for i, value := range each {
+		group.Go(func() (err error) {
+			answers[i], _, err = c.readOne(groupCtx, part, objectPath(t, part, graphID, value))
+			if sum := size.Add(int64(len(answers[i]))); err == nil && sum > MaxPayloadBytes {
+				return tooLarge(int(sum))
+			}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	b := bytes.NewBufferString("{")
+	for i, raw := range answers {
+		if raw == nil {
+			continue
+		}
+		key, err := json.Marshal(each[i])
+		if err != nil {
+			return nil, err
+		}
+		if b.Len() > 1 {
+			b.WriteByte(',')
+		}
+		b.Write(key)
+		b.WriteByte(':')
+		b.Write(raw)
+	}
+	b.WriteByte('}')
+	return b.Bytes(), nil
+}
+
+// distinct leaves out what comes again, and keeps the order.
+func distinct(values []string) []string {
+	seen := make(map[string]bool, len(values))
+	return slices.DeleteFunc(values, func(v string) bool {
+		again := seen[v]
+		seen[v] = true
+		return again
+	})
+}
+
+// takePart takes a part out of the object, which was read with it. What the answer
+// does not hold to its end is read by its own path.
+func (c capture) takePart(ctx context.Context, t catalog.Type, part catalog.Part, graphID string, doc *document) ([]byte, error) {
+	rest, raw, err := catalog.Cut(doc.parts[catalog.PartObject], part.Name)
+	if err != nil {
+		return nil, &itemError{run.Failure{Code: string(reason.GraphUnavailable)}}
+	}
+	if raw == nil || string(raw) == "null" {
+		// It was asked for and did not come: there is no telling what it holds.
+		return nil, &itemError{run.Failure{Code: part.UnreadableCode}}
+	}
+	object := doc.decoded.Object()
+	_, more := object[part.Name+"@odata.nextLink"]
+	doc.parts[catalog.PartObject] = rest
+	doc.size -= len(raw)
+	delete(object, part.Name)
+	if more {
+		raw, _, err = c.readOne(ctx, catalog.Part{Paged: true}, objectPath(t, part, graphID, ""))
+	}
+	return raw, err
+}
+
+// readOne reads an object, or a collection to its end with the number of its items.
+func (c capture) readOne(ctx context.Context, part catalog.Part, path string) (raw []byte, count int, err error) {
 	if !part.Paged {
 		raw, err := c.graph.Get(ctx, path, part.Query, reason.ReadObject)
+		var item *itemError
+		if part.Absent404 && errors.As(verdict(err), &item) && item.failure.Code == string(reason.NotFoundInTenant) {
+			return nil, 0, nil
+		}
 		return raw, 1, err
 	}
 	var b bytes.Buffer
@@ -229,6 +415,43 @@ func (c capture) readPart(ctx context.Context, part catalog.Part, graphID string
 	return b.Bytes(), count, err
 }
 
+// readSecrets reads the values that Graph gives out by a call of their own. One
+// that cannot be read makes the version incomplete: what stands in its place must
+// never be written back.
+func (c capture) readSecrets(ctx context.Context, t catalog.Type, p run.Policy, doc *document) error {
+	if t.SecretReads == nil {
+		return nil
+	}
+	part := catalog.Part{Path: t.SecretPath}
+	for _, s := range t.SecretReads(doc.decoded) {
+		raw, err := c.graph.Get(ctx, objectPath(t, part, p.GraphID, url.PathEscape(s.Ref)), "", reason.ReadSecret)
+		var answer struct {
+			Value *string `json:"value"`
+		}
+		if err == nil && (json.Unmarshal(raw, &answer) != nil || answer.Value == nil || t.IsPlaceholder(*answer.Value)) {
+			err = &itemError{run.Failure{Code: string(reason.UnreadablePart)}}
+		}
+		var item *itemError
+		switch v := verdict(err); {
+		case v == nil:
+		case errors.As(v, &item):
+			doc.lacks(item.failure, string(reason.UnreadablePart), s.Name)
+			continue
+		default:
+			return err
+		}
+		digest, err := c.Vault.Fingerprint(ctx, p.TenantID, []byte(*answer.Value))
+		if err != nil {
+			return fmt.Errorf("digest of a secret: %w", err)
+		}
+		if doc.secrets == nil {
+			doc.secrets, doc.digests = run.SecretValues{}, map[string]string{}
+		}
+		doc.secrets[s.Place], doc.digests[s.Place] = *answer.Value, digest
+	}
+	return nil
+}
+
 // encode writes the payload document by hand, so that every part stays byte for
 // byte what Graph sent: encoding/json would rewrite it.
 func (d *document) encode(t catalog.Type, p run.Policy) ([]byte, error) {
@@ -240,65 +463,26 @@ func (d *document) encode(t catalog.Type, p run.Policy) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := bytes.NewBuffer(make([]byte, 0, d.size+512))
+	b := bytes.NewBuffer(make([]byte, 0, d.size+len(d.references)+512))
 	b.Write(head[:len(head)-1])
 	for _, part := range t.Parts {
-		raw, ok := d.parts[part.Name]
-		if !ok {
-			continue
+		if raw, ok := d.parts[part.Name]; ok {
+			fmt.Fprintf(b, ",%q:%s", part.Name, raw)
 		}
-		fmt.Fprintf(b, ",%q:", part.Name)
-		b.Write(raw)
+	}
+	if len(d.digests) > 0 {
+		digests, err := json.Marshal(d.digests)
+		if err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(b, ",%q:%s", catalog.MemberSecrets, digests)
+	}
+	if len(d.references) > 0 {
+		fmt.Fprintf(b, ",%q:%s", catalog.MemberReferences, d.references)
 	}
 	b.WriteByte('}')
 	if !json.Valid(b.Bytes()) {
 		return nil, errors.New("payload is not JSON")
 	}
 	return b.Bytes(), nil
-}
-
-// maxSecretNotes bounds how many unreadable settings a version names.
-const maxSecretNotes = 50
-
-// secretSettings names the settings whose values Microsoft keeps to itself:
-// secret values of the settings catalog come as a token, encrypted OMA-URI
-// values as "****" (Microsoft365DSC#4084).
-func secretSettings(parts map[string][]byte) []string {
-	var found []string
-	var walk func(v any, definition string, depth int)
-	walk = func(v any, definition string, depth int) {
-		if depth > 200 || len(found) >= maxSecretNotes {
-			return
-		}
-		switch v := v.(type) {
-		case map[string]any:
-			if id, ok := v["settingDefinitionId"].(string); ok {
-				definition = id
-			}
-			if v["valueState"] == "encryptedValueToken" {
-				found = append(found, reason.ClipName(definition))
-			}
-			if v["isEncrypted"] == true {
-				if name, ok := v["displayName"].(string); ok {
-					found = append(found, reason.ClipName(name))
-				} else if uri, ok := v["omaUri"].(string); ok {
-					found = append(found, reason.ClipName(uri))
-				}
-			}
-			for _, k := range slices.Sorted(maps.Keys(v)) {
-				walk(v[k], definition, depth+1)
-			}
-		case []any:
-			for _, member := range v {
-				walk(member, definition, depth+1)
-			}
-		}
-	}
-	for _, name := range []string{catalog.PartObject, catalog.PartSettings} {
-		var tree any
-		if json.Unmarshal(parts[name], &tree) == nil {
-			walk(tree, "", 0)
-		}
-	}
-	return slices.Compact(found)
 }

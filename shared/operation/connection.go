@@ -19,7 +19,7 @@ const credentialItem = "credential"
 func newConnectionTest(s session) engine.Operation { return connectionTest{s} }
 
 func (c connectionTest) Plan(context.Context) ([]run.Item, error) {
-	types, err := typeItems(c.run)
+	types, err := sourceItems(c.run, func(catalog.Source) bool { return true })
 	if err != nil {
 		return nil, err
 	}
@@ -31,10 +31,18 @@ func (c connectionTest) Act(ctx context.Context, item run.Item) (run.Outcome, er
 		// A refused credential ends the run: nothing else can work.
 		return settle(run.Outcome{Status: run.OutcomeSucceeded}, c.graph.CheckToken(ctx))
 	}
-	t, ok := catalog.ByID(item.Type)
+	src, ok := catalog.SourceByKey(item.Type)
 	if !ok {
 		return run.Outcome{}, fmt.Errorf("unknown policy type %q", item.Type)
 	}
-	_, err := c.graph.Get(ctx, t.Collection, "$top=1", reason.ReadList)
+	t := src.Types[0]
+	path, query := t.Collection, "$top=1"
+	switch {
+	case t.Singleton:
+		query = ""
+	case t.Parent != "":
+		path = t.Parent
+	}
+	_, err := c.graph.Get(ctx, path, query, reason.ReadList)
 	return settle(run.Outcome{Status: run.OutcomeSucceeded}, needs(err, t))
 }

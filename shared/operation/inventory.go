@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -35,11 +36,15 @@ const (
 	numberAdded    = string(reason.FieldAdded)
 	numberChanged  = string(reason.FieldChanged)
 	numberGone     = string(reason.FieldGone)
+	// numberUnsupported counts objects that no type of the catalogue is about.
+	numberUnsupported = string(reason.FieldUnsupported)
 )
 
 // Limits of a sync.
 const (
 	maxListed      = 50_000 // objects of one type; more is hostile
+	maxParents     = 1_000
+	maxGraphID     = 256
 	writeParallel  = 8
 	verifyVanished = 20
 )
@@ -69,60 +74,110 @@ func newInventorySync(s session) engine.Operation {
 	return op
 }
 
-func (s *inventorySync) Plan(context.Context) ([]run.Item, error) { return typeItems(s.run) }
+func (s *inventorySync) Plan(context.Context) ([]run.Item, error) {
+	return sourceItems(s.run, func(src catalog.Source) bool { return !src.LookUp() })
+}
 
 func (s *inventorySync) Act(ctx context.Context, item run.Item) (run.Outcome, error) {
-	t, ok := catalog.ByID(item.Type)
+	src, ok := catalog.SourceByKey(item.Type)
 	if !ok {
 		return run.Outcome{}, fmt.Errorf("unknown policy type %q", item.Type)
 	}
-	listed, err := s.list(ctx, t)
-	if err != nil {
-		return settle(run.Outcome{}, needs(err, t))
+	listed := &listing{source: src, policies: map[string]run.Policy{}, unsupported: map[string]bool{}}
+	if err := s.list(ctx, listed); err != nil {
+		return settle(run.Outcome{}, needs(err, src.Types[0]))
 	}
-	numbers, err := s.record(ctx, t, listed)
+	numbers, err := s.record(ctx, listed)
 	if err != nil {
 		return settle(run.Outcome{}, err)
 	}
-	return run.Outcome{Status: run.OutcomeSucceeded, Numbers: numbers}, nil
+	o := run.Outcome{Status: run.OutcomeSucceeded, Numbers: numbers}
+	if len(listed.unsupported) > 0 {
+		o.Code = string(reason.ObjectsUnsupported)
+	}
+	return o, nil
 }
 
-// list reads what the tenant has of a type. Only a list that was read to its
+// listing is what the tenant has in one collection.
+type listing struct {
+	source   catalog.Source
+	policies map[string]run.Policy // by policy id
+	// unsupported are the policy ids of objects of derived types that the catalogue
+	// does not know.
+	unsupported map[string]bool
+}
+
+// list reads what the tenant has of a source. Only a list that was read to its
 // end is returned: from an incomplete one nothing can be concluded.
-func (s *inventorySync) list(ctx context.Context, t catalog.Type) (map[string]run.Policy, error) {
-	listed := map[string]run.Policy{}
-	err := s.graph.List(ctx, t.Collection, t.ListQuery, func(raw json.RawMessage) error {
-		p, err := s.policyOf(t, raw)
+func (s *inventorySync) list(ctx context.Context, l *listing) error {
+	t := l.source.Types[0]
+	add := func(parent string) func(json.RawMessage) error {
+		return func(raw json.RawMessage) error {
+			p, kind, err := s.policyOf(l.source, parent, raw)
+			switch {
+			case err != nil:
+				return err
+			case kind == unsupported:
+				l.unsupported[p.ID] = true
+			case kind == policy:
+				l.policies[p.ID] = p
+			}
+			if len(l.policies)+len(l.unsupported) > maxListed {
+				return errListTooLong
+			}
+			return nil
+		}
+	}
+	switch {
+	case t.Singleton:
+		raw, err := s.graph.Get(ctx, t.Collection, "", reason.ReadList)
 		if err != nil {
-			return err
+			return s.listFault(t, err)
 		}
-		listed[p.ID] = p
-		if len(listed) > maxListed {
-			return errListTooLong
+		return s.listFault(t, add("")(raw))
+	case t.Parent == "":
+		return s.listFault(t, s.graph.List(ctx, t.Collection, t.ListQuery, add("")))
+	}
+	var parents []string
+	err := s.graph.List(ctx, t.Parent, "", func(raw json.RawMessage) error {
+		var parent struct {
+			ID string `json:"id"`
 		}
+		if json.Unmarshal(raw, &parent) != nil || parent.ID == "" || len(parent.ID) > maxGraphID || len(parents) >= maxParents {
+			return errNotAPolicy
+		}
+		parents = append(parents, parent.ID)
 		return nil
 	})
+	for i := 0; err == nil && i < len(parents); i++ {
+		err = s.graph.List(ctx, strings.ReplaceAll(t.Collection, "{parent}", url.PathEscape(parents[i])), t.ListQuery, add(parents[i]))
+	}
+	return s.listFault(t, err)
+}
+
+// listFault is what a list that broke off means.
+func (s *inventorySync) listFault(t catalog.Type, err error) error {
 	if err == nil {
-		return listed, nil
+		return nil
 	}
 	incomplete := &itemError{run.Failure{Code: string(reason.InventoryIncomplete), Params: map[string]string{string(reason.FieldType): t.Title}}}
 	if errors.Is(err, errListTooLong) || errors.Is(err, errNotAPolicy) {
-		return nil, incomplete
+		return incomplete
 	}
 	var cut *graph.IncompleteListError
 	if errors.As(err, &cut) {
 		var item *itemError
 		if errors.As(verdict(err), &item) {
 			if item.failure.Code == string(reason.ConsentMissing) {
-				return nil, err
+				return err
 			}
 			incomplete.failure.HTTPStatus, incomplete.failure.GraphCode = item.failure.HTTPStatus, item.failure.GraphCode
 			incomplete.failure.GraphRequestID, incomplete.failure.ClientRequestID = item.failure.GraphRequestID, item.failure.ClientRequestID
 			incomplete.failure.Params[string(reason.FieldPages)] = fmt.Sprint(cut.Pages.Count)
-			return nil, incomplete
+			return incomplete
 		}
 	}
-	return nil, err
+	return err
 }
 
 var (
@@ -130,64 +185,89 @@ var (
 	errNotAPolicy  = errors.New("list holds something that is no policy")
 )
 
+// kind is what an object of a list is to the catalogue.
+type kind int
+
+const (
+	policy      kind = iota
+	hidden           // no policy at all
+	unsupported      // of a derived type that the catalogue does not know
+)
+
 // policyOf reads what a list shows of an object.
-func (s *inventorySync) policyOf(t catalog.Type, raw json.RawMessage) (run.Policy, error) {
-	var object map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &object); err != nil {
-		return run.Policy{}, errNotAPolicy
+func (s *inventorySync) policyOf(src catalog.Source, parent string, raw json.RawMessage) (run.Policy, kind, error) {
+	doc, err := catalog.Decode(raw)
+	if err != nil {
+		return run.Policy{}, policy, errNotAPolicy
 	}
-	text := func(name string) string {
-		var v string
-		_ = json.Unmarshal(object[name], &v) // absent, null or of another type: no text
-		return v
+	object := map[string]any(doc)
+	if src.Hidden(object) {
+		return run.Policy{}, hidden, nil
 	}
-	id := text("id")
-	if id == "" || len(id) > 256 {
-		return run.Policy{}, errNotAPolicy
+	id, _ := object["id"].(string)
+	if src.Types[0].Singleton {
+		id = catalog.SingletonID
 	}
-	name := reason.ClipName(text(t.NameProperty))
-	if name == "" {
+	if id == "" || len(id) > maxGraphID {
+		return run.Policy{}, policy, errNotAPolicy
+	}
+	if parent != "" {
+		id = parent + "/" + id
+	}
+	t, ok := src.Classify(object)
+	if !ok {
+		return run.Policy{ID: run.PolicyID(s.tenant.ID, src.Collection(), id)}, unsupported, nil
+	}
+	text, _ := object[t.NameProperty].(string)
+	name := reason.ClipName(text)
+	switch {
+	case name != "":
+	case t.Singleton:
+		name = t.Title
+	default:
 		name = id
 	}
-	hash, err := listingHash(object)
+	platform := reason.ClipName(t.Platform(object))
+	hash, err := listingHash(t, object)
 	if err != nil {
-		return run.Policy{}, errNotAPolicy
+		return run.Policy{}, policy, errNotAPolicy
 	}
 	return run.Policy{
 		ID: run.PolicyID(s.tenant.ID, t.Collection, id), TenantID: s.tenant.ID, Type: t.ID, GraphID: id, Name: name,
-		Platform: reason.ClipName(t.Platform(text("@odata.type"), text(t.PlatformProperty))), ListingHash: hash,
-	}, nil
+		Platform: platform, ListingHash: hash,
+	}, policy, nil
 }
 
-// listingHash is over everything the list shows, in any order of properties.
-func listingHash(object map[string]json.RawMessage) (string, error) {
-	h := sha256.New()
-	for _, k := range slices.Sorted(maps.Keys(object)) {
-		var v any
-		if err := json.Unmarshal(object[k], &v); err != nil {
-			return "", err
-		}
-		if v == nil { // the service adds null properties from release to release
-			continue
-		}
-		fmt.Fprintf(h, "%q:%s\n", k, object[k])
+// listingHash is over everything the list shows but what changes by itself, in
+// any order of properties. The date of the last change is part of it: it says
+// that something changed which the list does not show.
+func listingHash(t catalog.Type, object map[string]any) (string, error) {
+	t.DropVolatile(object)
+	text, err := json.Marshal(object) // with sorted keys
+	if err != nil {
+		return "", err
 	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:]), nil
 }
 
-// record brings the inventory of a type in line with a complete list.
-func (s *inventorySync) record(ctx context.Context, t catalog.Type, listed map[string]run.Policy) (map[string]int, error) {
+// record brings the inventory of a source in line with a complete list.
+func (s *inventorySync) record(ctx context.Context, l *listing) (map[string]int, error) {
+	listed := l.policies
 	known, err := s.known(ctx)
 	if err != nil {
 		return nil, err
 	}
-	gone, err := s.vanished(ctx, t, known, listed)
+	gone, err := s.vanished(ctx, l, known)
 	if err != nil {
 		return nil, err
 	}
 
 	var mu sync.Mutex
 	numbers := map[string]int{numberPolicies: len(listed), numberAdded: 0, numberChanged: 0, numberGone: 0}
+	if n := len(l.unsupported); n > 0 {
+		numbers[numberUnsupported] = n
+	}
 	count := func(p run.Policy) {
 		// A policy that this run has changed already, before its worker died,
 		// counts all the same: what counts stands on the record.
@@ -227,9 +307,15 @@ func (s *inventorySync) record(ctx context.Context, t catalog.Type, listed map[s
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	err = s.Policies.PutTypeSync(ctx, run.TypeSync{TenantID: s.tenant.ID, Type: t.ID, SyncedAt: s.run.CreatedAt, RunID: s.run.ID, Policies: len(listed)})
-	if err != nil {
-		return nil, fmt.Errorf("record sync of %s: %w", t.ID, err)
+	found := map[string]int{}
+	for _, p := range listed {
+		found[p.Type]++
+	}
+	for _, t := range l.source.Types {
+		err := s.Policies.PutTypeSync(ctx, run.TypeSync{TenantID: s.tenant.ID, Type: t.ID, SyncedAt: s.run.CreatedAt, RunID: s.run.ID, Policies: found[t.ID]})
+		if err != nil {
+			return nil, fmt.Errorf("record sync of %s: %w", t.ID, err)
+		}
 	}
 	return numbers, nil
 }
@@ -271,6 +357,11 @@ func (s *inventorySync) seen(have run.Policy, exists bool, now run.Policy) run.P
 		want.LastChange = run.ChangeReturned
 	case have.ListingHash != now.ListingHash:
 		want.LastChange = run.ChangeChanged
+	case have.Type != now.Type:
+		// The catalogue changed, not the tenant: a release tells apart what one before
+		// it did not.
+		want.Type, want.Name, want.Platform = now.Type, now.Name, now.Platform
+		return want
 	default:
 		return have
 	}
@@ -289,24 +380,28 @@ func (s *inventorySync) lost(have run.Policy) run.Policy {
 	return have
 }
 
-// vanished are the known policies of a type that a complete list lacks. Lists
-// of the service lag behind single objects (terraform-provider-microsoft365#2518)
-// and paging faults made other tools believe in losses (Microsoft365DSC#5088),
-// so the first of them are looked for one by one: a policy that still answers is
-// not gone.
-func (s *inventorySync) vanished(ctx context.Context, t catalog.Type, known, listed map[string]run.Policy) ([]string, error) {
+// vanished are the known policies of a source that a complete list lacks; one that
+// became an object of an unknown kind is listed. Lists of the service lag behind
+// single objects (terraform-provider-microsoft365#2518) and paging faults made
+// other tools believe in losses (Microsoft365DSC#5088), so the first of them are
+// looked for one by one: a policy that still answers is not gone.
+func (s *inventorySync) vanished(ctx context.Context, l *listing, known map[string]run.Policy) ([]string, error) {
+	src, types := l.source, map[string]bool{}
+	for _, t := range src.Types {
+		types[t.ID] = true
+	}
 	var gone []string
 	checked := 0
 	for _, id := range slices.Sorted(maps.Keys(known)) {
 		p := known[id]
-		if _, there := listed[id]; there || p.Type != t.ID {
+		if _, there := l.policies[id]; there || l.unsupported[id] || !types[p.Type] {
 			continue
 		}
 		if p.VanishedAt == nil && checked < verifyVanished {
 			checked++
-			_, err := s.graph.Get(ctx, t.Collection+"/"+url.PathEscape(p.GraphID), "", reason.ReadObject)
+			_, err := s.graph.Get(ctx, objectPath(src.Types[0], src.Types[0].Parts[0], p.GraphID, ""), "", reason.ReadObject)
 			if err == nil {
-				s.Log.WarnContext(ctx, "a listed collection lacks an object that exists", "type", t.ID, "policy", id)
+				s.Log.WarnContext(ctx, "a listed collection lacks an object that exists", "type", p.Type, "policy", id)
 				continue
 			}
 			var item *itemError

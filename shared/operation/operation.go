@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/url"
+	"slices"
 	"time"
 
 	"tenantatlas/shared/catalog"
@@ -41,9 +42,14 @@ type Connect func(ctx context.Context, t run.Tenant) (Reader, error)
 type Deps struct {
 	Policies run.Policies
 	Archive  run.Archive
-	Connect  Connect
-	Now      func() time.Time
-	Log      *slog.Logger
+	// Vault keeps the secret values that a capture reads; needed for that alone.
+	Vault run.Vault
+	// Names remembers names of objects that policies refer to. nil: nothing is
+	// remembered.
+	Names   *Names
+	Connect Connect
+	Now     func() time.Time
+	Log     *slog.Logger
 }
 
 // Operations lists the operations that this package knows how to bind.
@@ -195,46 +201,40 @@ func needs(err error, t catalog.Type) error {
 	return err
 }
 
-// objectPath is the path of a part of one object. The id comes from Graph and
-// is data: it is escaped, whatever it holds.
-func objectPath(p catalog.Part, graphID string) string { return p.PathFor(url.PathEscape(graphID)) }
+// objectPath is the path of a part of one object. The id comes from Graph and is
+// data: it is escaped, whatever it holds. each is escaped by who found it.
+func objectPath(t catalog.Type, p catalog.Part, graphID, each string) string {
+	parent, id := t.SplitID(graphID)
+	return p.PathFor(url.PathEscape(id), url.PathEscape(parent), each)
+}
 
 // typeInput is the input of operations over policy types.
 type typeInput struct {
 	Types []string `json:"types"`
 }
 
-// plannedTypes are the types that a run asks for; all when it names none.
-func plannedTypes(r run.Run) ([]catalog.Type, error) {
+// sourceItems are the items of operations that act on whole collections: those of
+// the types that the run names, all when it names none.
+func sourceItems(r run.Run, wanted func(catalog.Source) bool) ([]run.Item, error) {
 	var in typeInput
 	if len(r.Input) > 0 {
 		if err := json.Unmarshal(r.Input, &in); err != nil {
 			return nil, fmt.Errorf("read input of run: %w", err)
 		}
 	}
-	if len(in.Types) == 0 {
-		return catalog.All(), nil
-	}
-	types := make([]catalog.Type, 0, len(in.Types))
+	named := map[string]bool{}
 	for _, id := range in.Types {
-		t, ok := catalog.ByID(id)
-		if !ok {
+		if _, ok := catalog.ByID(id); !ok {
 			return nil, fmt.Errorf("run names the unknown policy type %q", id)
 		}
-		types = append(types, t)
+		named[id] = true
 	}
-	return types, nil
-}
-
-// typeItems are the items of operations that act on policy types.
-func typeItems(r run.Run) ([]run.Item, error) {
-	types, err := plannedTypes(r)
-	if err != nil {
-		return nil, err
-	}
-	items := make([]run.Item, len(types))
-	for i, t := range types {
-		items[i] = run.Item{Key: t.ID, Kind: "policy_type", Name: t.Title, Type: t.ID}
+	var items []run.Item
+	for _, src := range catalog.Sources() {
+		has := len(named) == 0 || slices.ContainsFunc(src.Types, func(t catalog.Type) bool { return named[t.ID] })
+		if has && wanted(src) {
+			items = append(items, run.Item{Key: src.Key, Kind: "policy_type", Name: src.Title, Type: src.Key})
+		}
 	}
 	return items, nil
 }

@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"tenantatlas/shared/catalog"
 	"tenantatlas/shared/engine"
 	"tenantatlas/shared/graph"
 	"tenantatlas/shared/operation"
@@ -31,6 +33,14 @@ const (
 	windowsID = "settings-catalog-policy"
 )
 
+// allRead are the permissions to read every type, but for secret values.
+func allRead() []string {
+	return slices.DeleteFunc(catalog.ReadPermissions(), func(p string) bool { return p == graphsim.PermConfigurationReadWrite })
+}
+
+// policiesOnly are the types of the built-in tenants' policies.
+var policiesOnly = map[string][]string{"types": {"device-compliance-policy", "device-configuration", "settings-catalog-policy"}}
+
 // bed runs the real engine and operations with the real Graph client against
 // the simulator, over in-memory storage.
 type bed struct {
@@ -38,6 +48,7 @@ type bed struct {
 	sim     *graphsim.Sim
 	store   *memstore.Store
 	archive *memstore.Archive
+	vault   *memstore.Vault
 	queue   *queue
 	engines map[run.Operation]*engine.Engine
 	logs    *testlog.Buffer
@@ -75,15 +86,15 @@ func (c credentials) Credential(_ context.Context, ref string) (run.Credential, 
 
 func newBed(t *testing.T, spec graphsim.TenantSpec) *bed {
 	t.Helper()
-	sim := graphsim.StartTest(t, graphsim.Options{Seed: 1})
+	sim := graphsim.StartTest(t, graphsim.Options{Seed: 1, Quotas: []graphsim.Quota{}})
 	spec.ID, spec.DisplayName = graphID, "Contoso"
 	if spec.Apps == nil {
-		spec.Apps = []graphsim.App{{ClientID: clientID, Secrets: []graphsim.Secret{{Value: canary}}, Permissions: []string{graphsim.PermConfigurationRead}}}
+		spec.Apps = []graphsim.App{{ClientID: clientID, Secrets: []graphsim.Secret{{Value: canary}}, Permissions: allRead()}}
 	}
 	if _, err := sim.AddTenant(spec); err != nil {
 		t.Fatal(err)
 	}
-	b := &bed{t: t, sim: sim, store: memstore.New(), archive: &memstore.Archive{}, queue: &queue{}, logs: &testlog.Buffer{}, engines: map[run.Operation]*engine.Engine{}, now: time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC),
+	b := &bed{t: t, sim: sim, store: memstore.New(), archive: &memstore.Archive{}, vault: &memstore.Vault{}, queue: &queue{}, logs: &testlog.Buffer{}, engines: map[run.Operation]*engine.Engine{}, now: time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC),
 		retry: graph.Retry{MaxAttempts: 1, ShortWait: time.Nanosecond}}
 	log := slog.New(slog.NewJSONHandler(b.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	err := b.store.CreateTenant(t.Context(), run.Tenant{ID: tenantID, Name: "Contoso", GraphTenantID: graphID, ClientID: clientID, Cloud: run.CloudGlobal, CredentialRef: "ref"},
@@ -103,7 +114,7 @@ func newBed(t *testing.T, spec graphsim.TenantSpec) *bed {
 		}
 		return reader, err
 	}
-	deps := operation.Deps{Policies: b.store, Archive: b.archive, Connect: connect, Now: b.clock, Log: log}
+	deps := operation.Deps{Policies: b.store, Archive: b.archive, Vault: b.vault, Names: &operation.Names{}, Connect: connect, Now: b.clock, Log: log}
 	for _, op := range operation.Operations() {
 		bind, err := deps.Bind(op)
 		if err != nil {
@@ -186,7 +197,7 @@ func (b *bed) ended(id string) (run.Run, []run.Outcome) {
 
 func (b *bed) sync() (run.Run, []run.Outcome) {
 	b.t.Helper()
-	return b.do(start.Request{Operation: run.OpInventorySync})
+	return b.do(start.Request{Operation: run.OpInventorySync, Input: policiesOnly})
 }
 
 // mustSync fills the inventory.
@@ -258,7 +269,7 @@ func code(f *run.Failure) string {
 func TestConnectionTest(t *testing.T) {
 	b := newBed(t, graphsim.TenantSpec{Builtin: "contoso"})
 	r, outcomes := b.do(start.Request{Operation: run.OpConnectionTest})
-	if r.Status != run.StatusSucceeded || len(outcomes) != 4 {
+	if r.Status != run.StatusSucceeded || len(outcomes) != 1+len(catalog.Sources()) {
 		t.Errorf("ended %s (%s) with %d items", r.Status, code(r.Failure), len(outcomes))
 	}
 }
@@ -287,11 +298,12 @@ func TestConnectionTestSaysWhatIsWrong(t *testing.T) {
 func TestMissingPermissionIsNamed(t *testing.T) {
 	b := newBed(t, graphsim.TenantSpec{Builtin: "contoso", Apps: []graphsim.App{{ClientID: clientID, Secrets: []graphsim.Secret{{Value: canary}}}}})
 	r, outcomes := b.do(start.Request{Operation: run.OpConnectionTest})
-	if r.Status != run.StatusPartial || r.Counts.Failed != 3 {
+	if r.Status != run.StatusPartial || r.Counts.Failed != len(catalog.Sources()) {
 		t.Fatalf("ended %s, %+v", r.Status, r.Counts)
 	}
 	for _, o := range outcomes[1:] {
-		if o.Code != "consent_missing" || o.Failure.Params["permission"] != "DeviceManagementConfiguration.Read.All" {
+		of, _ := catalog.ByID(o.Item.Type)
+		if o.Code != "consent_missing" || o.Failure.Params["permission"] != of.ReadPermissions[0] {
 			t.Errorf("%s: %s %v", o.Item.Key, o.Code, o.Failure.Params)
 		}
 	}
@@ -513,25 +525,130 @@ func TestUnreadableAssignments(t *testing.T) {
 	}
 }
 
-// Values that Microsoft keeps to itself are named on the version.
-func TestSecretsAreNamed(t *testing.T) {
-	b := newBed(t, graphsim.TenantSpec{Builtin: "contoso"})
-	b.mustSync()
-	all, err := b.store.AllPolicies(t.Context(), tenantID)
+// customProfile is the built-in tenant's policy with encrypted OMA-URI values.
+func (b *bed) customProfile() run.Policy {
+	b.t.Helper()
+	if r, _ := b.do(start.Request{Operation: run.OpInventorySync, Input: map[string][]string{"types": {"device-configuration-custom-oma"}}}); r.Status != run.StatusSucceeded {
+		b.t.Fatalf("sync ended %s with %s", r.Status, code(r.Failure))
+	}
+	all, err := b.store.AllPolicies(b.t.Context(), tenantID)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	i := slices.IndexFunc(all, func(p run.Policy) bool { return p.Type == "device-configuration-custom-oma" })
+	if i < 0 {
+		b.t.Fatal("no custom profile")
+	}
+	return all[i]
+}
+
+// The plain text of the encrypted values of the built-in tenant's custom profile.
+const (
+	wirelessKey = "canary-wireless-key-7f3a"
+	layout      = "PExheW91dD5jYW5hcnktbGF5b3V0LTlkMmU8L0xheW91dD4="
+)
+
+// Encrypted values are read in clear and sealed: they stand in the vault and
+// nowhere else, and a changed one is a changed policy.
+func TestSecretsAreSealed(t *testing.T) {
+	b := newBed(t, graphsim.TenantSpec{Builtin: "contoso", Apps: []graphsim.App{{
+		ClientID: clientID, Secrets: []graphsim.Secret{{Value: canary}}, Permissions: append(allRead(), graphsim.PermConfigurationReadWrite),
+	}}})
+	p := b.customProfile()
+	if r, o := b.capture(p); r.Status != run.StatusSucceeded || o.Version != 1 || o.Code != "" {
+		t.Fatalf("ended %s, %+v", r.Status, o)
+	}
+	v, err := b.store.Version(t.Context(), tenantID, p.ID, 1)
+	if err != nil || !v.Complete || len(v.Notes) != 0 {
+		t.Fatalf("%+v, %v", v, err)
+	}
+	sealed, err := b.vault.Open(t.Context(), tenantID, v.ContentHash)
+	if err != nil || len(sealed) != 2 {
+		t.Fatalf("%d values, %v", len(sealed), err)
+	}
+	var all strings.Builder
+	for _, value := range sealed {
+		all.WriteString(value + "\n")
+	}
+	if !strings.Contains(all.String(), wirelessKey) || !strings.Contains(all.String(), layout) {
+		t.Error("the vault does not hold what Graph gave out")
+	}
+	payload, err := b.archive.Get(t.Context(), tenantID, v.PayloadKey)
 	if err != nil {
 		t.Fatal(err)
 	}
-	noted := 0
-	for _, p := range all {
-		if p.Type != "device-configuration" {
-			continue
-		}
-		if _, o := b.capture(p); o.Code == "secret_not_readable" && o.Params["setting"] != "" {
-			noted++
+	if !strings.Contains(string(payload), `"secrets":{"omaSettings[`) {
+		t.Errorf("the payload does not say that there are secrets: %s", payload)
+	}
+	for where, text := range map[string]string{"payload": string(payload), "records": b.store.Dump(), "logs": b.logs.String()} {
+		for _, secret := range []string{wirelessKey, layout, "canary-layout"} {
+			if strings.Contains(text, secret) {
+				t.Errorf("%s shows in the %s", secret, where)
+			}
 		}
 	}
-	if noted == 0 {
-		t.Error("no version says that it lacks a secret")
+
+	if _, o := b.capture(p); o.Version != 1 || o.Code != "unchanged" {
+		t.Errorf("the same again: %+v", o)
+	}
+	if err := b.sim.SetSecret(graphID, wirelessReference, "another key"); err != nil {
+		t.Fatal(err)
+	}
+	if _, o := b.capture(p); o.Version != 2 {
+		t.Errorf("after a change of a secret: %+v", o)
+	}
+}
+
+const wirelessReference = "35ea4525-8a3d-4d56-8f3e-7a2f5a5a9d10_8d2d4e0c-51a5-4e0c-9a5e-1d6a1a0f2b11_c7a0a3f8-6a7e-4d0d-8f43-7d1f0a9b3c22"
+
+// An encrypted value that cannot be read makes the version incomplete, and says
+// which: what stands in its place must never be written back.
+func TestUnreadableSecretsAreMissing(t *testing.T) {
+	for name, arrange := range map[string]func(*bed){
+		"not allowed": func(*bed) {},
+		"a mask for an answer": func(b *bed) {
+			if err := b.sim.SetSecret(graphID, wirelessReference, "****"); err != nil {
+				b.t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			granted := allRead()
+			if name != "not allowed" {
+				granted = append(granted, graphsim.PermConfigurationReadWrite)
+			}
+			b := newBed(t, graphsim.TenantSpec{Builtin: "contoso", Apps: []graphsim.App{{ClientID: clientID, Secrets: []graphsim.Secret{{Value: canary}}, Permissions: granted}}})
+			p := b.customProfile()
+			arrange(b)
+			r, o := b.capture(p)
+			v, err := b.store.Version(t.Context(), tenantID, p.ID, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Status != run.StatusPartial || o.Code != "unreadable_part" || v.Complete || v.Notes[0].Params["part"] == "" {
+				t.Errorf("ended %s, item %s, complete %v, notes %v", r.Status, o.Code, v.Complete, v.Notes)
+			}
+		})
+	}
+}
+
+// Values that Microsoft gives out to nobody are named on the version, which is
+// complete without them.
+func TestSecretsAreNamed(t *testing.T) {
+	b := newBed(t, graphsim.TenantSpec{Objects: []graphsim.Object{{JSON: json.RawMessage(`{
+		"@odata.type": "#microsoft.graph.deviceManagementConfigurationPolicy", "name": "With a secret", "platforms": "windows10", "technologies": "mdm",
+		"settings": [{"id": "0", "settingInstance": {
+			"@odata.type": "#microsoft.graph.deviceManagementConfigurationSimpleSettingInstance", "settingDefinitionId": "vendor_secret",
+			"simpleSettingValue": {"@odata.type": "#microsoft.graph.deviceManagementConfigurationSecretSettingValue", "value": "token", "valueState": "encryptedValueToken"}}}]}`)}}})
+	b.mustSync()
+	p := b.policy("With a secret")
+	r, o := b.capture(p)
+	v, err := b.store.Version(t.Context(), tenantID, p.ID, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Status != run.StatusSucceeded || o.Code != "secret_not_readable" || o.Params["setting"] != "vendor_secret" || !v.Complete {
+		t.Errorf("ended %s, %+v, complete %v", r.Status, o, v.Complete)
 	}
 }
 

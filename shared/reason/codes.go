@@ -32,8 +32,10 @@ const (
 	UnreadablePart        Code = "unreadable_part"
 	AssignmentsUnreadable Code = "assignments_unreadable"
 	SecretNotReadable     Code = "secret_not_readable"
+	NamesUnreadable       Code = "names_unreadable"
 	InventoryIncomplete   Code = "inventory_incomplete"
 	UnsupportedType       Code = "unsupported_type"
+	ObjectsUnsupported    Code = "objects_unsupported"
 	TooLarge              Code = "too_large"
 )
 

@@ -55,6 +55,7 @@ const (
 	FieldPart        Field = "part"
 	FieldPermission  Field = "permission"
 	FieldPolicies    Field = "policies"
+	FieldUnsupported Field = "unsupported"
 	FieldPreviewRun  Field = "previewRun"
 	FieldProduct     Field = "product"
 	FieldReason      Field = "reason" // why a type is capture only; from the policy catalogue
@@ -116,7 +117,7 @@ var fieldKinds = map[Field]kind{
 	FieldItem: kindName, FieldItems: kindNumber, FieldLane: kindCode, FieldLastPhase: kindCode,
 	FieldLastSeen: kindTime, FieldLaterRun: kindID, FieldLimit: kindBytes, FieldMatches: kindNumber,
 	FieldMethod: kindCode, FieldName: kindName, FieldOperation: kindCode, FieldPages: kindNumber,
-	FieldPart: kindName, FieldPermission: kindCode, FieldPolicies: kindNumber, FieldPreviewRun: kindID, FieldProduct: kindName,
+	FieldPart: kindName, FieldPermission: kindCode, FieldPolicies: kindNumber, FieldUnsupported: kindNumber, FieldPreviewRun: kindID, FieldProduct: kindName,
 	FieldReason: kindName, FieldRole: kindCode, FieldRun: kindID, FieldSeconds: kindNumber,
 	FieldSet: kindName, FieldSetting: kindName, FieldSince: kindTime, FieldSize: kindBytes,
 	FieldSkipped: kindNumber, FieldStep: kindName, FieldSteps: kindNumber, FieldStepsDone: kindNumber,

@@ -123,6 +123,7 @@ func environment() []string {
 		"AWS_ENDPOINT_URL=" + aws, "AWS_REGION=eu-central-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test",
 		"AWS_LAMBDA_FUNCTION_NAME=bench", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=512",
 		"TABLE_NAME=table", "ARCHIVE_BUCKET=archive", "SECRET_PREFIX=bench", "API_SCOPE=tenantatlas/api",
+		"SEALING_KEY_ID=sealing", "FINGERPRINT_KEY_ID=fingerprint",
 		"QUEUE_CONNECTION_TEST_URL=" + aws + "/1/connection-test", "QUEUE_INVENTORY_SYNC_URL=" + aws + "/1/inventory-sync",
 		"QUEUE_POLICY_CAPTURE_SNAPSHOT_URL=" + aws + "/1/policy-capture-snapshot",
 		"OIDC_ISSUER=https://issuer.example", "OIDC_CLIENT_ID=client", "OIDC_AUDIENCE=client",

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"tenantatlas/cmd/localstack/stackfile"
+	"tenantatlas/tests/figures"
 	"tenantatlas/tests/localaws"
 )
 
@@ -75,6 +76,7 @@ func measure(ctx context.Context, o options, out io.Writer) error {
 		do   func() error
 	}{
 		{"costs", func() (err error) { r.Costs, r.Runs, err = costs(ctx, o); return err }},
+		{"captures", func() (err error) { r.Captures, err = captures(ctx, o); return err }},
 		{"processor", func() (err error) { r.Processor, err = processor(ctx, o); return err }},
 		{"functions", func() (err error) { r.Functions, err = functions(ctx, o); return err }},
 		{"starts", func() (err error) { r.Starts, err = starts(ctx, stack, o.progress); return err }},
@@ -141,6 +143,22 @@ func costs(ctx context.Context, o options) (operations, runs []cost, err error) 
 	var all map[string][]cost
 	err = json.Unmarshal(raw, &all)
 	return all["operations"], all["runs"], err
+}
+
+// captures runs the tests that measure captures of whole tenants.
+func captures(ctx context.Context, o options) (figures.All, error) {
+	folder, err := os.MkdirTemp("", "bench-")
+	if err != nil {
+		return figures.All{}, err
+	}
+	defer func() { _ = os.RemoveAll(folder) }()
+	file := filepath.Join(folder, "figures.json")
+	for pkg, tests := range map[string]string{"./tests/fidelity": "^(TestThrottledCapture|TestExportsComeBack)$", "./tests/crash": "^TestMemoryOfALargeTenant$"} {
+		if _, err := goTool(ctx, o, []string{"CGO_ENABLED=0"}, "test", "-count=1", "-run", tests, pkg, "-figures", file); err != nil {
+			return figures.All{}, err
+		}
+	}
+	return figures.Read(file)
 }
 
 // processor runs the benchmarks of the parts that use it.

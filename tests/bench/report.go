@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"tenantatlas/tests/figures"
 )
 
 // The aims that the product sets itself.
@@ -29,6 +31,7 @@ type report struct {
 	Machine   string
 	Costs     []cost
 	Runs      []cost // of runs by their number of items
+	Captures  figures.All
 	Processor []benchLine
 	Functions []function
 	Starts    []latency
@@ -179,6 +182,7 @@ func render(r report) string {
 	}
 
 	renderRuns(p, r.Runs)
+	renderCaptures(p, r.Captures)
 
 	p("\n## Starts on the local stack\n\nOver HTTP through the stack's reverse proxy on loopback, signed in, with connections kept open, after %d starts that do not count. "+
 		"Every new run is of a policy of its own in a tenant made for this, and all of them ended `succeeded`; workers and the notifier work them off meanwhile, on the same cores. "+
@@ -232,6 +236,30 @@ const (
 // queueRequests are those that the event source makes for one message: it
 // receives and deletes. The sending is counted as it is made.
 const queueRequests = 2
+
+// renderCaptures writes how captures of whole tenants went.
+func renderCaptures(p func(string, ...any), c figures.All) {
+	p("\n## Captures of a tenant\n\nThe product's operations and Graph client over the simulator, 80 ms for each request, %d policies with 40 groups, 20 workers, in fake time: the figures are of the requests and the limits, not of this machine.\n\n"+
+		"| | Microsoft's published limits | no limits |\n|---|--:|--:|\n", c.Limited.Policies)
+	seconds := func(ms int64) string { return fmt.Sprintf("%.1f s", float64(ms)/1000) }
+	p("| sync | %s | %s |\n| capture | %s | %s |\n| requests of the captures | %d | %d |\n| requests that they need | %d | %d |\n| requests in the busiest 20 s | %d | %d |\n| refused with 429 | %d | %d |\n",
+		seconds(c.Limited.SyncMillis), seconds(c.Free.SyncMillis), seconds(c.Limited.CaptureMillis), seconds(c.Free.CaptureMillis),
+		c.Limited.Reads, c.Free.Reads, c.Limited.Needed, c.Free.Needed, c.Limited.Busiest, c.Free.Busiest, c.Limited.Refused, c.Free.Refused)
+	if c.Limited.AtLimitMillis > 0 {
+		ratio := float64(c.Limited.CaptureMillis) / float64(c.Limited.AtLimitMillis)
+		p("\nThe limit alone, requests divided by the rate, is %s: the capture took %.2f times that. Aim: 1.15 (%s).\n", seconds(c.Limited.AtLimitMillis), ratio, verdict(ratio <= 1.15))
+	}
+	p("\nReal policies in storage, without the objects that every tenant has of its own:\n\n| exports | policies | bytes each | compressed |\n|---|--:|--:|--:|\n")
+	for _, s := range c.Stored {
+		if s.Policies > 0 {
+			p("| %s | %d | %d | %d |\n", s.Name, s.Policies, s.Bytes/int64(s.Policies), s.Compacted/int64(s.Policies))
+		}
+	}
+	p("\nThe most memory that the real binaries held, as the kernel counts what is resident:\n\n| what | MiB |\n|---|--:|\n")
+	for _, m := range c.Memory {
+		p("| %s | %d |\n", m.What, m.Peak>>20)
+	}
+}
 
 // renderRuns writes what the machinery of a run costs, beside what others charge.
 func renderRuns(p func(string, ...any), runs []cost) {

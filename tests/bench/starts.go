@@ -17,6 +17,7 @@ import (
 
 	"tenantatlas/cmd/localstack/signin"
 	"tenantatlas/cmd/localstack/stackfile"
+	"tenantatlas/shared/catalog"
 )
 
 // How many starts are measured. Each new run is of a policy of its own, since a
@@ -148,7 +149,7 @@ func (b *bench) tenant(ctx context.Context, policies int) (t benchTenant, remove
 	t.simulated = b.stack.Graph.AdminURL + "/v1/tenants/" + graphID
 	_, err = b.simulator.ask(ctx, http.MethodPut, t.simulated, map[string]any{
 		"displayName": "bench", "generate": map[string]any{"seed": 1, "policies": policies, "settingsPer": 5},
-		"apps": []any{map[string]any{"clientId": clientID, "secrets": []any{map[string]string{"value": secret}}, "permissions": []string{"DeviceManagementConfiguration.Read.All"}}},
+		"apps": []any{map[string]any{"clientId": clientID, "secrets": []any{map[string]string{"value": secret}}, "permissions": catalog.ReadPermissions()}},
 	}, nil)
 	if err != nil {
 		return t, nil, fmt.Errorf("simulated tenant: %w", err)

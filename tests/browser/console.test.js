@@ -5,6 +5,8 @@ import { after, before, describe, test } from 'node:test';
 import { check, launch, readStack, runEnds, signIn, visit } from './support.js';
 
 const POLICY = 'Windows custom: wireless and limits';
+const TYPE = 'Custom profile (OMA-URI)';
+const TYPE_ID = 'device-configuration-custom-oma';
 // Numbers of that policy as Microsoft Graph writes them. A double holds none.
 const EXACT = ['"large": 9007199254740993', '"exact": 1.10', '"tiny": 1E-7', '"value": 9223372036854775807', '"value": 0.10000000000000000001'];
 const SECRET = /canary/i;
@@ -62,12 +64,18 @@ describe('an operator', () => {
     await page.locator('.answers').getByRole('link', { name: 'View run' }).click();
     await heading(page, 'Inventory sync').waitFor();
     assert.equal(await runEnds(page), 'Succeeded');
+    // One item for each collection of Microsoft Graph that is listed.
+    const counts = await page.getByText(/^\d+ of \d+ done/).textContent();
+    const [done, total] = counts.match(/\d+/g).map(Number);
+    assert.ok(done === total && total > 40, counts);
+    await page.locator('.items li').filter({ hasText: 'Endpoint security policy (older kind)' }).getByText('2 policies').waitFor();
+    await check(page, 'run-sync');
     await page.goBack();
 
     await page.getByRole('searchbox', { name: 'Search by name' }).fill('wireless');
     await page.waitForURL('**?q=wireless');
-    await page.getByRole('combobox', { name: 'Type' }).selectOption({ label: 'Device configuration' });
-    await page.waitForURL('**?q=wireless&type=device-configuration');
+    await page.getByRole('combobox', { name: 'Type' }).selectOption({ label: TYPE });
+    await page.waitForURL(`**?q=wireless&type=${TYPE_ID}`);
     await page.getByText('1 policy', { exact: true }).waitFor();
     await policyRow(page, POLICY).waitFor();
     await check(page, 'tenant');
@@ -92,6 +100,25 @@ describe('an operator', () => {
     for (const text of EXACT) assert.ok(content.includes(text), `${text} is not in the content`);
     assert.doesNotMatch(await page.content(), SECRET);
     await check(page, 'policy');
+    await clean();
+  });
+
+  test('finds each policy type in its family, and reads what of a version can be written back', async () => {
+    const { page, clean } = await visit(browser, stack);
+    await signIn(page, stack, stack.userWith({ contoso: 'operator' }));
+    const families = await page.locator('#policy-type optgroup').evaluateAll((all) => all.map((g) => [g.label, g.children.length]));
+    assert.ok(families.length > 8 && families.every(([label, types]) => label !== 'Other' && types > 0), JSON.stringify(families));
+    assert.ok(families.reduce((n, [, types]) => n + types, 0) > 60, 'types are missing');
+    await page.getByRole('combobox', { name: 'Type' }).selectOption({ label: 'Endpoint security policy (older kind)' });
+    await page.waitForURL('**?type=device-management-intent');
+    const name = 'ACSC Windows Hardening Guidelines-Attack Surface Reduction';
+    await policyRow(page, name).waitFor();
+    await check(page, 'type-filter');
+    await page.getByRole('button', { name: `Capture ${name}` }).click();
+    await page.locator('#activity').getByText('Succeeded').waitFor({ timeout: 90_000 });
+    await policyRow(page, name).getByRole('link', { name, exact: true }).click();
+    await page.getByRole('cell', { name: /^Complete\s*Kept and compared, not written back\. Microsoft has ended/ }).waitFor();
+    await check(page, 'restorability');
     await clean();
   });
 
@@ -125,7 +152,7 @@ describe('an operator', () => {
   test('is asked to sign in again after a reload, and comes back to the same page', async () => {
     const { page, clean } = await visit(browser, stack);
     const user = stack.userWith({ contoso: 'operator' });
-    const path = `/t/${stack.tenant('contoso').id}?q=wireless&type=device-configuration`;
+    const path = `/t/${stack.tenant('contoso').id}?q=wireless&type=${TYPE_ID}`;
     await signIn(page, stack, user, path);
     await policyRow(page, POLICY).waitFor();
     assert.equal(page.url(), stack.consoleUrl + path);

@@ -15,12 +15,15 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"tenantatlas/shared/catalog"
 	"tenantatlas/shared/dynamostore"
+	"tenantatlas/shared/kmsvault"
 	"tenantatlas/shared/run"
 	"tenantatlas/shared/secretstore"
 	"tenantatlas/shared/sqsqueue"
@@ -40,10 +43,30 @@ const (
 	sweepEvery   = 500 * time.Millisecond
 	// As in the template, a message that no worker finished comes again only after
 	// a run must have ended without it; see trial.leave.
-	visibility    = 2 * endsWithin
-	policies      = 10
+	visibility = 2 * endsWithin
+	// Of the generated policies a sync of syncTypes lists three; a compliance policy
+	// and an enrolment profile come on top.
+	policies      = 4
+	listed        = 5
 	maxDeliveries = 3 // one by a worker that dies, one more, and one to spare; the template's limit is 5
 )
+
+// What the simulated tenants hold beside the generated policies: a compliance
+// policy, an enrolment profile below its token, and a custom profile with two
+// encrypted values.
+const (
+	customProfile   = "device-configuration-custom-oma"
+	customID        = "8d2d4e0c-51a5-4e0c-9a5e-1d6a1a0f2b11"
+	compliance      = `{"@odata.type":"#microsoft.graph.windows10CompliancePolicy","id":"5f1a3a0e-0000-4000-8000-000000000002","displayName":"Compliance","version":1}`
+	enrollmentToken = `{"id":"5f1a3a0e-0000-4000-8000-000000000001","tokenName":"Apple","enrollmentProfiles":[
+		{"@odata.type":"#microsoft.graph.depIOSEnrollmentProfile","id":"5f1a3a0e-0000-4000-8000-000000000001_1","displayName":"Phones"}]}`
+	customObject = `{"@odata.type":"#microsoft.graph.windows10CustomConfiguration","id":"` + customID + `","displayName":"Wireless","version":1,"omaSettings":[
+		{"@odata.type":"#microsoft.graph.omaSettingString","displayName":"Office","omaUri":"./Vendor/MSFT/WiFi/Profile/Office/WlanXml","secretReferenceValueId":"office","isEncrypted":true,"value":"****"},
+		{"@odata.type":"#microsoft.graph.omaSettingString","displayName":"Guests","omaUri":"./Vendor/MSFT/WiFi/Profile/Guests/WlanXml","secretReferenceValueId":"guests","isEncrypted":true,"value":"****"}]}`
+)
+
+// customSecrets are the encrypted values, by what refers to them.
+var customSecrets = map[string]string{"office": "secret of the office", "guests": "secret of the guests"}
 
 // bed is AWS and Graph as the processes see them.
 type bed struct {
@@ -54,6 +77,8 @@ type bed struct {
 	sqs      *sqs.Client
 	s3       *s3.Client
 	secrets  *secretstore.Store
+	keys     kmsvault.Place  // of the vault
+	vault    *kmsvault.Vault // opens what the workers seal
 	simTrust http.RoundTripper
 	binaries map[string]string
 }
@@ -66,6 +91,10 @@ func newBed(t *testing.T, functions ...string) *bed {
 	cfg := localaws.Config(b.aws, nil)
 	b.client, b.sqs = dynamodb.NewFromConfig(cfg), sqs.NewFromConfig(cfg)
 	b.s3 = s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true })
+	admin := kms.NewFromConfig(cfg)
+	sealing, fingerprints := localaws.CreateVaultKeys(t, admin)
+	b.keys = kmsvault.Place{Bucket: bucket, SealingKey: sealing, FingerprintKey: fingerprints}
+	b.vault = kmsvault.New(admin, b.s3, b.keys, kmsvault.Options{})
 	b.secrets = secretstore.New(secretsmanager.NewFromConfig(cfg), "crash", "")
 	name := bucket
 	if _, err := b.s3.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &name}); err != nil {
@@ -110,6 +139,7 @@ func (p *place) env(aws, graph, trust string) []string {
 	return []string{
 		"AWS_ENDPOINT_URL=" + aws, "AWS_REGION=" + localaws.Region, "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test",
 		"TABLE_NAME=" + p.table, "ARCHIVE_BUCKET=" + bucket, "SECRET_PREFIX=crash",
+		"SEALING_KEY_ID=" + p.keys.SealingKey, "FINGERPRINT_KEY_ID=" + p.keys.FingerprintKey,
 		"QUEUE_CONNECTION_TEST_URL=" + p.urls[run.OpConnectionTest], "QUEUE_INVENTORY_SYNC_URL=" + p.urls[run.OpInventorySync],
 		"QUEUE_POLICY_CAPTURE_SNAPSHOT_URL=" + p.urls[run.OpCaptureSnapshot],
 		"GRAPH_URL=" + graph, "AUTHORITY_URL=" + graph, "SSL_CERT_FILE=" + trust,
@@ -123,7 +153,7 @@ func (p *place) launch(function string) (*lambdaruntime.Function, error) {
 }
 
 // launchBehind starts a process behind a proxy that breaks one of its calls.
-func (p *place) launchBehind(function string, f fault, at int) (*lambdaruntime.Function, *proxy, error) {
+func (p *place) launchBehind(function string, f fault, at target) (*lambdaruntime.Function, *proxy, error) {
 	before := newProxy(upstream{p.aws, http.DefaultTransport}, upstream{p.sim.URL, p.simTrust}, f, at)
 	trust := filepath.Join(p.t.TempDir(), "trust.pem")
 	if err := os.WriteFile(trust, before.certificate(), 0o600); err != nil {
@@ -140,20 +170,31 @@ func (p *place) launchBehind(function string, f fault, at int) (*lambdaruntime.F
 // newTenant makes a tenant, with Graph behind it.
 func (p *place) newTenant(ctx context.Context, n int) (tenantID, graphTenant string, err error) {
 	graphTenant = fmt.Sprintf("%08d-aaaa-4bbb-8ccc-%012d", n, n)
-	if _, err := p.sim.AddTenant(graphsim.TenantSpec{
-		ID: graphTenant, Generate: &graphsim.GenerateSpec{Seed: 1, Policies: policies, SettingsPer: 3, Assigned: true},
-		Apps: []graphsim.App{{ClientID: graphClient, Secrets: []graphsim.Secret{{Value: clientSecret}}, Permissions: []string{graphsim.PermConfigurationRead}}},
-	}); err != nil {
-		return "", "", err
+	tenantID, err = p.tenantWith(ctx, graphsim.TenantSpec{
+		ID: graphTenant, Generate: &graphsim.GenerateSpec{Seed: 1, Policies: policies, SettingsPer: 3, Assigned: true, Groups: 2},
+		Objects: []graphsim.Object{
+			{Collection: "deviceCompliancePolicies", JSON: json.RawMessage(compliance)},
+			{Collection: "depOnboardingSettings", JSON: json.RawMessage(enrollmentToken)},
+			{Collection: "deviceConfigurations", JSON: json.RawMessage(customObject), Secrets: customSecrets},
+		},
+	})
+	return tenantID, graphTenant, err
+}
+
+// tenantWith makes a tenant with what is described behind it.
+func (p *place) tenantWith(ctx context.Context, spec graphsim.TenantSpec) (tenantID string, err error) {
+	spec.Apps = []graphsim.App{{ClientID: graphClient, Secrets: []graphsim.Secret{{Value: clientSecret}}, Permissions: catalog.ReadPermissions()}}
+	if _, err := p.sim.AddTenant(spec); err != nil {
+		return "", err
 	}
 	now := time.Now().UTC()
 	tenantID = run.IDSource{}.New(run.PrefixTenant, now)
 	ref, err := p.secrets.PutCredential(ctx, tenantID, run.Credential{Kind: run.CredentialClientSecret, ClientSecret: clientSecret})
 	if err != nil {
-		return "", "", err
+		return "", err
 	}
-	return tenantID, graphTenant, p.store.CreateTenant(ctx,
-		run.Tenant{ID: tenantID, Name: "Contoso", GraphTenantID: graphTenant, ClientID: graphClient, Cloud: run.CloudGlobal, CredentialRef: ref, CredentialKind: run.CredentialClientSecret, CreatedAt: now, UpdatedAt: now},
+	return tenantID, p.store.CreateTenant(ctx,
+		run.Tenant{ID: tenantID, Name: "Contoso", GraphTenantID: spec.ID, ClientID: graphClient, Cloud: run.CloudGlobal, CredentialRef: ref, CredentialKind: run.CredentialClientSecret, CreatedAt: now, UpdatedAt: now},
 		run.Member{TenantID: tenantID, UserID: user, Name: "anna@contoso.example", Role: run.RoleOwner, CreatedAt: now, UpdatedAt: now},
 		run.AuditEvent{TenantID: tenantID, At: now, Event: run.AuditTenantCreated})
 }

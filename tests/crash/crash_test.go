@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -41,7 +42,7 @@ import (
 func TestMain(m *testing.M) { os.Exit(localaws.Main(m)) }
 
 const (
-	parallel    = 16 // runs broken side by side: most of them wait for a lease to expire
+	parallel    = 20 // runs broken side by side: most of them wait for a lease to expire
 	poolSize    = 3  // workers without faults, for each operation
 	endsWithin  = 60 * time.Second
 	fewestCalls = 15 // a run of fewer calls is not counted right
@@ -59,13 +60,29 @@ type scenario struct {
 	// timeout of an invocation. With less than 35 s the engine gives the run back
 	// after each slice, so that each slice is a message of its own.
 	timeout time.Duration
+	types   []string // of a sync; of a capture, that of the policy
 	items   int
 }
 
+// syncTypes are the policy types of a sync that is broken at each of its calls: a
+// collection that several types share, a plain one, and one whose lists lie below
+// other objects. All types would only make more calls of the same kinds.
+var syncTypes = []string{"settings-catalog-policy", "device-compliance-policy", "dep-enrollment-profile"}
+
 var scenarios = []scenario{
-	{"sync in one invocation", "inventory-sync", run.OpInventorySync, 5 * time.Minute, 3},
-	{"sync given back after each slice", "inventory-sync", run.OpInventorySync, 30 * time.Second, 3},
-	{"capture", "policy-capture-snapshot", run.OpCaptureSnapshot, 5 * time.Minute, 1},
+	{"sync in one invocation", "inventory-sync", run.OpInventorySync, 5 * time.Minute, syncTypes, 3},
+	{"sync given back after each slice", "inventory-sync", run.OpInventorySync, 30 * time.Second, syncTypes, 3},
+	{"capture", "policy-capture-snapshot", run.OpCaptureSnapshot, 5 * time.Minute, []string{"settings-catalog-policy"}, 1},
+	{"capture with secrets", "policy-capture-snapshot", run.OpCaptureSnapshot, 5 * time.Minute, []string{customProfile}, 1},
+}
+
+// request starts the scenario in a tenant, but for the policy of a capture.
+func (s scenario) request(tenantID string) start.Request {
+	req := start.Request{TenantID: tenantID, Principal: run.Principal{UserID: user}, Operation: s.op, Deadline: time.Hour}
+	if s.op == run.OpInventorySync {
+		req.Input = map[string][]string{"types": s.types}
+	}
+	return req
 }
 
 // trial is one run with one fault.
@@ -73,7 +90,7 @@ type trial struct {
 	scenario
 	*matrix
 	fault fault
-	at    int
+	at    target
 
 	tenant, graphTenant string
 	run                 run.Run
@@ -98,15 +115,7 @@ func (c *trial) title() string {
 	if c.fault == none {
 		return c.name
 	}
-	return fmt.Sprintf("%s, call %d (%s), %s", c.name, c.at, c.broken(), c.fault)
-}
-
-// broken is the call that the fault hit.
-func (c *trial) broken() string {
-	if c.at < 1 || c.at > len(c.calls) {
-		return "never made"
-	}
-	return c.calls[c.at-1]
+	return fmt.Sprintf("%s, call %d (%s), %s", c.name, c.at.at, c.at.call, c.fault)
 }
 
 // recovery says what made up for the fault.
@@ -226,7 +235,7 @@ func (c *trial) give(msg sqstypes.Message) (done bool, err error) {
 }
 
 // try makes a run, breaks it and waits until it has ended.
-func (m *matrix) try(ctx context.Context, s scenario, f fault, at int) *trial {
+func (m *matrix) try(ctx context.Context, s scenario, f fault, at target) *trial {
 	began := time.Now()
 	c := &trial{scenario: s, matrix: m, fault: f, at: at, changed: make(chan struct{}, 1), messages: map[string]int{}}
 	defer func() { c.took = time.Since(began) }()
@@ -287,7 +296,7 @@ func (c *trial) begin(ctx context.Context) (err error) {
 	if c.process, c.proxy, err = c.launchBehind(c.function, c.fault, c.at); err != nil {
 		return err
 	}
-	req := start.Request{TenantID: c.tenant, Principal: run.Principal{UserID: user}, Operation: c.op, Deadline: time.Hour}
+	req := c.request(c.tenant)
 	if c.op == run.OpCaptureSnapshot {
 		if req.PolicyID, err = c.newPolicy(ctx); err != nil {
 			return err
@@ -297,15 +306,22 @@ func (c *trial) begin(ctx context.Context) (err error) {
 	return err
 }
 
-// newPolicy puts one policy of the tenant into the inventory.
+// newPolicy puts one policy of the tenant into the inventory: the first of the
+// scenario's type.
 func (c *trial) newPolicy(ctx context.Context) (string, error) {
-	t := catalog.All()[0]
+	t, ok := catalog.ByID(c.types[0])
+	if !ok {
+		return "", fmt.Errorf("no policy type %s", c.types[0])
+	}
 	objects, err := c.sim.Objects(c.graphTenant, t.Collection)
 	if err != nil {
 		return "", err
 	}
 	now := time.Now().UTC()
 	id := objects[0].ID
+	if t.ID == customProfile {
+		id = customID
+	}
 	p, err := c.store.PutPolicy(ctx, run.Policy{
 		ID: run.PolicyID(c.tenant, t.Collection, id), TenantID: c.tenant, Type: t.ID, GraphID: id, Name: "Baseline",
 		FirstSeenAt: now, ChangedAt: now, LastChange: run.ChangeNew,
@@ -417,12 +433,18 @@ func (c *trial) verifyInventory(ctx context.Context, r run.Run) {
 			c.problem("policy was written %d times: %+v", p.Rev, p)
 		}
 	}
-	if len(all) != policies || r.Totals["added"] != policies || r.Totals["policies"] != policies {
-		c.problem("%d policies in the inventory, the run says %v, want %d", len(all), r.Totals, policies)
+	if len(all) != listed || r.Totals["added"] != listed || r.Totals["policies"] != listed {
+		c.problem("%d policies in the inventory, the run says %v, want %d", len(all), r.Totals, listed)
 	}
 	syncs, err := c.store.TypeSyncs(ctx, c.tenant)
-	if err != nil || len(syncs) != c.items {
-		c.problem("%d types were synced, %v", len(syncs), err)
+	types := 0
+	for _, src := range catalog.Sources() {
+		if slices.Contains(c.types, src.Key) {
+			types += len(src.Types)
+		}
+	}
+	if err != nil || types < c.items || len(syncs) != types {
+		c.problem("%d types were synced, %v, want %d", len(syncs), err, types)
 	}
 }
 
@@ -436,11 +458,28 @@ func (c *trial) verifyVersion(ctx context.Context, r run.Run) {
 		c.problem("versions %+v, %v", page.Items, err)
 		return
 	}
-	name, prefix := bucket, page.Items[0].PayloadKey
-	prefix = prefix[:strings.Index(prefix, c.tenant)+len(c.tenant)]
+	v := page.Items[0]
+	kept := []string{v.PayloadKey}
+	if c.types[0] == customProfile {
+		kept = append(kept, "t/"+c.tenant+"/sealed/"+v.ContentHash)
+		values, err := c.vault.Open(ctx, c.tenant, v.ContentHash)
+		if err != nil || !slices.Equal(slices.Sorted(maps.Values(values)), slices.Sorted(maps.Values(customSecrets))) {
+			c.problem("%d secrets can be opened, or others than Graph gave out: %v", len(values), err)
+		}
+	}
+	name, prefix := bucket, "t/"+c.tenant+"/"
 	objects, err := c.s3.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &name, Prefix: &prefix})
-	if err != nil || len(objects.Contents) != 1 || *objects.Contents[0].Key != page.Items[0].PayloadKey {
-		c.problem("payloads %+v, %v", objects, err)
+	if err != nil {
+		c.problem("list what was kept: %v", err)
+		return
+	}
+	var found []string
+	for _, o := range objects.Contents {
+		found = append(found, *o.Key)
+	}
+	slices.Sort(found)
+	if slices.Sort(kept); !slices.Equal(found, kept) {
+		c.problem("the bucket holds %q, want %q", found, kept)
 	}
 }
 
@@ -480,7 +519,7 @@ func TestWorkers(t *testing.T) {
 
 	var planned []*trial
 	for _, s := range scenarios {
-		c := m.try(ctx, s, none, 0)
+		c := m.try(ctx, s, none, target{})
 		if err := m.drained(ctx, s.op); err != nil {
 			t.Error(err)
 		}
@@ -489,13 +528,13 @@ func TestWorkers(t *testing.T) {
 			t.Fatalf("%s, undisturbed: %s", s.name, strings.Join(c.problems, "; "))
 		}
 		t.Logf("%s: %d calls, %d messages, %s", s.name, len(c.calls), len(c.messages), c.took.Round(time.Millisecond))
-		for i, call := range c.calls {
-			t.Logf("  %2d %s", i+1, call)
+		for _, at := range targets(c.calls) {
+			t.Logf("  %2d %s", at.at, at.call)
 			for _, f := range faults() {
-				if *only > 0 && i+1 != *only {
+				if *only > 0 && at.at != *only {
 					continue
 				}
-				planned = append(planned, &trial{scenario: s, fault: f, at: i + 1})
+				planned = append(planned, &trial{scenario: s, fault: f, at: at})
 			}
 		}
 		if len(c.calls) < fewestCalls {
@@ -551,7 +590,7 @@ func TestWorkers(t *testing.T) {
 			slowest = c
 		}
 		if len(c.problems) == 0 {
-			report.add(c.name, c.broken(), c.fault, c.recovery())
+			report.add(c.name, c.at.call, c.fault, c.recovery())
 		} else {
 			t.Errorf("%s:\n\t%s", c.title(), strings.Join(c.problems, "\n\t"))
 		}

@@ -31,22 +31,42 @@ func (f fault) String() string {
 	return [...]string{"undisturbed", "killed before the call", "killed after the call", "answer lost"}[f]
 }
 
+// target is the call that a fault hits: the nth of its name. Which of all calls
+// that is varies a little: a share of the rate limits that expired is leased anew.
+// The zero target is never hit.
+type target struct {
+	at   int // in the run that nothing broke, from 1
+	call string
+	nth  int // from 1
+}
+
+// targets are all calls of a run.
+func targets(calls []string) []target {
+	all, seen := make([]target, len(calls)), map[string]int{}
+	for i, call := range calls {
+		seen[call]++
+		all[i] = target{i + 1, call, seen[call]}
+	}
+	return all
+}
+
 // proxy stands between one process and everything it calls, and counts the
 // calls. At one of them it kills the process or loses the answer.
 type proxy struct {
 	fault fault
-	at    int    // the call, from 1
+	at    target
 	kill  func() // ends the process and returns when it is gone
 
 	aws, graph *httptest.Server
 
 	mu    sync.Mutex
 	calls []string
+	same  int // of the calls, those named as the target
 	fired bool
 }
 
 // newProxy stands before the two services at aws and graph.
-func newProxy(aws, graph upstream, f fault, at int) *proxy {
+func newProxy(aws, graph upstream, f fault, at target) *proxy {
 	p := &proxy{fault: f, at: at}
 	p.aws = httptest.NewServer(p.handler(aws, awsCall))
 	p.graph = httptest.NewTLSServer(p.handler(graph, graphCall))
@@ -82,10 +102,12 @@ func (p *proxy) handler(to upstream, name func(*http.Request, []byte) string) ht
 			panic(http.ErrAbortHandler) // the process died while it sent this
 		}
 		p.mu.Lock()
-		p.calls = append(p.calls, name(r, body))
-		f := none
-		if len(p.calls) == p.at {
-			f, p.fired = p.fault, true
+		call, f := name(r, body), none
+		p.calls = append(p.calls, call)
+		if call == p.at.call {
+			if p.same++; p.same == p.at.nth {
+				f, p.fired = p.fault, true
+			}
 		}
 		p.mu.Unlock()
 		if f == killBefore {
@@ -136,8 +158,12 @@ func (u upstream) forward(r *http.Request, body []byte) (*http.Response, []byte,
 func awsCall(r *http.Request, body []byte) string {
 	service, operation, ok := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	switch {
+	case !ok && strings.Contains(r.URL.Path, "/sealed/"):
+		return "S3 " + r.Method + " sealed values"
 	case !ok:
-		return "S3 " + r.Method // S3 names its operations by method and path
+		return "S3 " + r.Method + " payload" // S3 names its operations by method and path
+	case service == "TrentService": // the name of KMS in its protocol
+		return "KMS " + operation
 	case service == "AmazonSQS":
 		return "SQS " + operation
 	case service == "secretsmanager":
@@ -194,6 +220,9 @@ func graphCall(r *http.Request, _ []byte) string {
 	for i, part := range parts {
 		if strings.Count(part, "-") == 4 {
 			parts[i] = "{id}"
+		}
+		if function, _, ok := strings.Cut(part, "("); ok {
+			parts[i] = function + "({id})"
 		}
 	}
 	return "Graph " + r.Method + " " + strings.Join(parts[1:], "/")

@@ -13,7 +13,6 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"tenantatlas/shared/run"
-	"tenantatlas/shared/start"
 	"tenantatlas/shared/sweeper"
 	"tenantatlas/tests/lambdaruntime"
 )
@@ -28,17 +27,13 @@ func (lost) Send(context.Context, run.Operation, run.Dispatch, time.Duration) er
 type sweep struct {
 	*matrix
 	fault    fault
-	at       int
+	at       target
 	calls    []string
 	problems []string
 }
 
 func (s *sweep) title() string {
-	call := "never made"
-	if s.at >= 1 && s.at <= len(s.calls) {
-		call = s.calls[s.at-1]
-	}
-	return fmt.Sprintf("sweep, call %d (%s), %s", s.at, call, s.fault)
+	return fmt.Sprintf("sweep, call %d (%s), %s", s.at.at, s.at.call, s.fault)
 }
 
 func (s *sweep) problem(format string, args ...any) {
@@ -57,7 +52,9 @@ func (s *sweep) try(ctx context.Context, number int) {
 			s.problem("%v", err)
 			return
 		}
-		r, err := s.start(ctx, start.Request{TenantID: tenant, Principal: run.Principal{UserID: user}, Operation: run.OpInventorySync, Deadline: deadline}, lost{}, longAgo)
+		req := lostRun.request(tenant)
+		req.Deadline = deadline
+		r, err := s.start(ctx, req, lost{}, longAgo)
 		if err != nil {
 			s.problem("%v", err)
 			return
@@ -123,7 +120,7 @@ func (s *sweep) broken() bool {
 	if killed := fired && s.fault != loseAnswer; (err != nil) != killed {
 		s.problem("%v: %s", err, process.Output())
 	}
-	if !fired && s.at > 0 && s.at <= fewestSweep {
+	if !fired && s.at.at > 0 && s.at.at <= fewestSweep {
 		s.problem("the sweep made only %d calls", len(s.calls))
 	}
 	var did sweeper.Report
@@ -159,7 +156,7 @@ func (s *sweep) verify(ctx context.Context, lostRun *trial, over run.Run) {
 func TestSweeper(t *testing.T) {
 	began := time.Now()
 	b := newBed(t, "inventory-sync", "sweeper")
-	prepare := func(f fault, at int) *sweep {
+	prepare := func(f fault, at target) *sweep {
 		m := &matrix{place: b.newPlace(), pools: map[run.Operation]chan *lambdaruntime.Function{run.OpInventorySync: make(chan *lambdaruntime.Function, 1)}, trials: map[string]*trial{}}
 		return &sweep{matrix: m, fault: f, at: at}
 	}
@@ -178,17 +175,17 @@ func TestSweeper(t *testing.T) {
 		defer s.sweeper.Close()
 		s.try(t.Context(), number)
 	}
-	first := prepare(none, 0)
+	first := prepare(none, target{})
 	do(first, 0)
 	if len(first.problems) > 0 || len(first.calls) < fewestSweep {
 		t.Fatalf("undisturbed, %d calls: %s", len(first.calls), strings.Join(first.problems, "; "))
 	}
 	t.Logf("%d calls", len(first.calls))
 	var all []*sweep
-	for i, call := range first.calls {
-		t.Logf("  %2d %s", i+1, call)
+	for _, at := range targets(first.calls) {
+		t.Logf("  %2d %s", at.at, at.call)
 		for _, f := range faults() {
-			all = append(all, prepare(f, i+1))
+			all = append(all, prepare(f, at))
 		}
 	}
 	slots := make(chan struct{}, parallel/2)

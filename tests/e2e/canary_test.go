@@ -31,12 +31,15 @@ func archivedSecrets(t *testing.T) []string {
 }
 
 // everything is all text that the product and its stack left: the table, the
-// archive, the logs of all functions and programs, and the queues, by where it is.
+// bucket, the logs of all functions and programs, and the queues, by where it is.
 func everything(t *testing.T, since time.Time) map[string]string {
 	t.Helper()
 	found := scan(t)
-	for key, payload := range archived(t, "") {
-		found["archive "+key] = string(payload)
+	for key, object := range stored(t, "") {
+		found["bucket "+key] = string(object)
+		if isPayload(key) {
+			found["archive "+key] = string(unpacked(t, object))
+		}
 	}
 	found["logs of the functions"] = strings.Join(logLines(t, since), "\n")
 	logs := filepath.Join(stack.folder, "logs")
@@ -84,7 +87,7 @@ func TestPlantedSecretIsNowhere(t *testing.T) {
 	}
 
 	// Credentials: one that works, one that does not, one that is no certificate.
-	x.app(t, object{"permissions": []string{mayRead}, "secrets": []object{{"value": canary + "-good"}}})
+	x.app(t, object{"permissions": mayRead, "secrets": []object{{"value": canary + "-good"}}})
 	x.reconnect(t, canary+"-good")
 	x.done(t, x.start(t, connectionTest))
 	x.reconnect(t, canary+"-wrong")
@@ -132,7 +135,7 @@ func TestPlantedSecretIsNowhere(t *testing.T) {
 		{"kind": "read", "path": "/settings$", "status": 400}, {"kind": "read", "path": "/assignments$", "status": 403},
 	} {
 		y := stocked(t)
-		y.app(t, object{"permissions": []string{mayRead}, "secrets": []object{{"value": canary + "-good"}}})
+		y.app(t, object{"permissions": mayRead, "secrets": []object{{"value": canary + "-good"}}})
 		y.fault(t, with(rule))
 		y.reconnect(t, canary+"-good") // the worker needs a new token, and does not have one of before
 		for _, o := range operations {

@@ -27,6 +27,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -49,6 +50,7 @@ type clients struct {
 	iam     *iam.Client
 	cognito *cognitoidentityprovider.Client
 	secrets *secretsmanager.Client
+	keys    *kms.Client
 }
 
 func newClients(s *stackfile.Stack) clients {
@@ -65,6 +67,7 @@ func clientsOf(c aws.Config) clients {
 		objects: s3.NewFromConfig(c, func(o *s3.Options) { o.UsePathStyle = true }),
 		lambda:  lambda.NewFromConfig(c), logs: cloudwatchlogs.NewFromConfig(c), iam: iam.NewFromConfig(c),
 		cognito: cognitoidentityprovider.NewFromConfig(c), secrets: secretsmanager.NewFromConfig(c),
+		keys: kms.NewFromConfig(c),
 	}
 }
 
@@ -456,9 +459,28 @@ func kill(t testing.TB, function string) {
 	}
 }
 
-// archived reads all payloads below a tenant's prefix, or of all tenants,
-// unpacked.
+// archived reads all payloads of a tenant ("": of all) by their keys, unpacked.
 func archived(t testing.TB, tenantID string) map[string][]byte {
+	t.Helper()
+	found := map[string][]byte{}
+	for key, object := range stored(t, tenantID) {
+		if isPayload(key) {
+			found[key] = unpacked(t, object)
+		}
+	}
+	return found
+}
+
+// isPayload tells payloads from what else is kept beside them.
+func isPayload(key string) bool { return strings.Contains(key, "/sha256/") }
+
+func unpacked(t testing.TB, object []byte) []byte {
+	t.Helper()
+	return must(io.ReadAll(must(gzip.NewReader(bytes.NewReader(object)))(t)))(t)
+}
+
+// stored reads all objects of a tenant ("": of all) by their keys, as they are.
+func stored(t testing.TB, tenantID string) map[string][]byte {
 	t.Helper()
 	prefix := "t/"
 	if tenantID != "" {
@@ -469,8 +491,7 @@ func archived(t testing.TB, tenantID string) map[string][]byte {
 	for pages.HasMorePages() {
 		for _, object := range must(pages.NextPage(t.Context()))(t).Contents {
 			out := must(stack.objects.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &stack.BucketName, Key: object.Key}))(t)
-			unpacked := must(gzip.NewReader(out.Body))(t)
-			found[aws.ToString(object.Key)] = must(io.ReadAll(unpacked))(t)
+			found[aws.ToString(object.Key)] = must(io.ReadAll(out.Body))(t)
 			_ = out.Body.Close()
 		}
 	}

@@ -14,13 +14,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tenantatlas/shared/catalog"
 )
 
 // object is any JSON object.
 type object = map[string]any
 
-// The permissions that the product's application may have.
-const mayRead = "DeviceManagementConfiguration.Read.All"
+// mayRead are the permissions with which the product's application may read everything.
+var mayRead = catalog.ReadPermissions()
 
 // control asks the administration of the Graph simulator.
 func control(ctx context.Context, method, path string, body, into any) error {

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"tenantatlas/shared/catalog"
 )
 
 // rich is a policy of 60 settings with everything that a careless copy loses:
@@ -237,5 +239,67 @@ func TestUnreadablePartIsNamedAndTheRestKept(t *testing.T) {
 	x.done(t, x.captureOf(t, p))
 	if v := x.versions(t, p); len(v) != 2 || !v[0].Complete {
 		t.Errorf("the versions are %+v, want a complete second", v)
+	}
+}
+
+// Anyone who signed in reads what each policy type is and what of it can be
+// restored, in the order in which people see them.
+func TestPolicyTypesAreListedForAnyoneSignedIn(t *testing.T) {
+	as(t, "", http.MethodGet, "/v1/policy-types", nil).want(t, http.StatusUnauthorized)
+	for _, user := range []string{viewer, owner, outsider, stranger, platform} {
+		type policyType struct {
+			ID, Title, Family, Collection string
+			Restorability                 struct{ Level, Reason string }
+			ReadPermissions               []string
+		}
+		var ids []string
+		for _, of := range list[policyType](t, user, "/v1/policy-types") {
+			ids = append(ids, of.ID)
+			if of.Title == "" || of.Family == "" || of.Collection == "" || len(of.ReadPermissions) == 0 {
+				t.Errorf("%s says too little of %+v", user, of)
+			}
+			if level := of.Restorability.Level; level != "full" && (level != "preview_only" && level != "capture_only" || of.Restorability.Reason == "") {
+				t.Errorf("%s can be restored %q, and it is not said why: %q", of.ID, level, of.Restorability.Reason)
+			}
+		}
+		if !slices.Equal(ids, catalog.IDs()) {
+			t.Errorf("%s is answered the types %v, want %v", user, ids, catalog.IDs())
+		}
+	}
+}
+
+// A version says what of it can be written back: what its type allows, less what
+// the capture could not read.
+func TestVersionSaysWhatCanBeRestored(t *testing.T) {
+	x := newTenant(t, settingsCatalog("Whole", 3), settingsCatalog("Settings", 3), settingsCatalog("Assignments", 3))
+	x.done(t, x.start(t, inventorySync))
+	for _, c := range []struct {
+		policy, part, level string
+		assignments         bool
+	}{
+		{"Whole", "", "full", true},
+		{"Settings", "/settings$", "preview_only", true},
+		{"Assignments", "/assignments$", "full", false},
+	} {
+		p := x.policyNamed(t, c.policy)
+		if c.part != "" {
+			x.fault(t, object{"kind": "read", "path": p.GraphID + c.part, "status": 400})
+		}
+		x.ended(t, x.captureOf(t, p))
+		listed := x.versions(t, p)
+		if len(listed) != 1 {
+			t.Fatalf("%s: %d versions", c.policy, len(listed))
+		}
+		var single version
+		get(t, viewer, x.path("/policies/"+p.ID+"/versions/1")).want(t, http.StatusOK).into(t, &single)
+		for _, v := range []version{listed[0], single} {
+			report := v.Restorability
+			if report.Level != c.level || report.Assignments != c.assignments || (len(report.Missing) == 0) != (c.part == "") {
+				t.Errorf("%s can be restored %+v, want %s, with assignments %v", c.policy, report, c.level, c.assignments)
+			}
+			if c.level != "full" && !slices.Contains(report.Missing, report.Reason) {
+				t.Errorf("%s is only %s for the reason %q, which is not among what it lacks: %q", c.policy, c.level, report.Reason, report.Missing)
+			}
+		}
 	}
 }

@@ -174,6 +174,7 @@ func (b *bed) env() []string {
 	return []string{
 		"AWS_ENDPOINT_URL=" + b.endpoint, "AWS_REGION=" + localaws.Region, "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test",
 		"TABLE_NAME=" + b.table, "ARCHIVE_BUCKET=archive", "SECRET_PREFIX=test", "API_SCOPE=tenantatlas/api",
+		"SEALING_KEY_ID=sealing", "FINGERPRINT_KEY_ID=fingerprint",
 		"QUEUE_CONNECTION_TEST_URL=" + b.endpoint + "/000000000000/connection-test", "QUEUE_INVENTORY_SYNC_URL=" + b.endpoint + "/000000000000/inventory-sync",
 		"QUEUE_POLICY_CAPTURE_SNAPSHOT_URL=" + b.endpoint + "/000000000000/policy-capture-snapshot",
 		"OIDC_ISSUER=https://issuer.example", "OIDC_CLIENT_ID=client", "OIDC_AUDIENCE=client",
@@ -242,21 +243,28 @@ func TestEvents(t *testing.T) {
 
 // A function that lacks its settings says which, all at once, and ends.
 func TestMissingSettings(t *testing.T) {
-	f := launch(t, lambdaruntime.Build(t, "api"), []string{"AWS_REGION=" + localaws.Region})
-	deadline := time.After(30 * time.Second)
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for !strings.Contains(f.Output(), "function cannot start") {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("it wrote: %s", f.Output())
-		}
-	}
-	for _, name := range []string{"TABLE_NAME", "ARCHIVE_BUCKET", "SECRET_PREFIX", "QUEUE_INVENTORY_SYNC_URL"} {
-		if !strings.Contains(f.Output(), name) {
-			t.Errorf("does not name %s: %s", name, f.Output())
-		}
+	for fn, settings := range map[string][]string{
+		"api":                     {"TABLE_NAME", "ARCHIVE_BUCKET", "SECRET_PREFIX", "QUEUE_INVENTORY_SYNC_URL"},
+		"policy-capture-snapshot": {"TABLE_NAME", "ARCHIVE_BUCKET", "SEALING_KEY_ID", "FINGERPRINT_KEY_ID"},
+	} {
+		t.Run(fn, func(t *testing.T) {
+			f := launch(t, lambdaruntime.Build(t, fn), []string{"AWS_REGION=" + localaws.Region})
+			deadline := time.After(30 * time.Second)
+			tick := time.NewTicker(20 * time.Millisecond)
+			defer tick.Stop()
+			for !strings.Contains(f.Output(), "function cannot start") {
+				select {
+				case <-tick.C:
+				case <-deadline:
+					t.Fatalf("it wrote: %s", f.Output())
+				}
+			}
+			for _, name := range settings {
+				if !strings.Contains(f.Output(), name) {
+					t.Errorf("does not name %s: %s", name, f.Output())
+				}
+			}
+		})
 	}
 }
 

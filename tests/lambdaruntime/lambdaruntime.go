@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -148,4 +149,20 @@ func (f *Function) Close() {
 	f.Kill()
 	f.server.CloseClientConnections()
 	f.server.Close()
+}
+
+// PeakMemory is the most memory, in bytes, that the process has held so far, as
+// the kernel counts what is resident.
+func (f *Function) PeakMemory() (int64, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", f.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(status)) {
+		if kilobytes, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			n, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(kilobytes), "kB")), 10, 64)
+			return n << 10, err
+		}
+	}
+	return 0, errors.New("the kernel does not say")
 }

@@ -10,6 +10,10 @@ var (
 	notifier    = []string{"./shared/notifier", "./shared/sweeper"}
 	starts      = []string{"./shared/httpapi", "./shared/start"}
 	rates       = []string{"./shared/ratelimit", "./shared/run/memstore", "./shared/operation"}
+	vault       = []string{"./shared/kmsvault"}
+	operations  = []string{"./shared/operation"}
+	catalogue   = []string{"./shared/catalog"}
+	report      = []string{"./shared/httpapi"}
 )
 
 const (
@@ -20,6 +24,15 @@ const (
 	sweeperGo  = "shared/sweeper/sweeper.go"
 	notifierGo = "shared/notifier/notifier.go"
 	limiterGo  = "shared/ratelimit/ratelimit.go"
+	vaultGo    = "shared/kmsvault/kmsvault.go"
+	captureGo  = "shared/operation/capture.go"
+	syncGo     = "shared/operation/inventory.go"
+	namesGo    = "shared/operation/names.go"
+	normalGo   = "shared/catalog/normal.go"
+	pathGo     = "shared/catalog/path.go"
+	creationGo = "shared/catalog/creation.go"
+	reportGo   = "shared/httpapi/policytypes.go"
+	keysGo     = "shared/kmsvault/tenantkeys.go"
 )
 
 var mutants = []mutant{
@@ -95,4 +108,72 @@ var mutants = []mutant{
 	{"others learn of no block", limiterGo, "\tif !ask {\n", "\tif ask || !ask {\n", rates},
 	{"a budget without an end", "shared/run/rate.go", "\ttokens := max(0, min(r.Want, int(r.Latest(0).Sub(from)/each)))\n", "\ttokens := r.Want\n", rates},
 	{"scheduled runs leave nothing", limiterGo, "\t\t\tb.reserve = q.reserve()\n", "", rates},
+
+	// The vault.
+	{"a key for any tenant", vaultGo, "\treturn map[string]string{\"tenant\": tenantID}\n", "\t_ = tenantID\n\treturn nil\n", vault},
+	{"an object opens under any name", vaultGo, "return []byte(key) }\n", "return []byte(key[:0]) }\n", vault},
+	{"a taken name is sealed anew", vaultGo, "ContentLength: &size, IfNoneMatch: &absent,\n", "ContentLength: &size, CacheControl: &absent,\n", vault},
+	{"a refused seal counts as done", vaultGo, "\t\tcase !hasCode(err, \"ConditionalRequestConflict\") || n == maxConflicts:\n\t\t\treturn redact(\"seal: store\", err)\n", "\t\tcase !hasCode(err, \"ConditionalRequestConflict\") || n == maxConflicts:\n\t\t\treturn nil\n", vault},
+	{"keys are not wiped", vaultGo, "\tdefer clear(made.Plaintext)\n", "", vault},
+	{"an unreadable answer is shown", vaultGo, "\treturn fmt.Errorf(\"%s: no usable answer\", what)\n", "\treturn fmt.Errorf(\"%s: %w\", what, err)\n", vault},
+	{"what KMS says is shown", vaultGo, "\t\treturn fmt.Errorf(\"%s: %s\", what, api.ErrorCode())\n", "\t\treturn fmt.Errorf(\"%s: %w\", what, api)\n", vault},
+	{"tenants share a fingerprint", vaultGo, "Message: []byte(fingerprintLabel + tenantID),\n", "Message: []byte(fingerprintLabel + tenantID[:0]),\n", vault},
+	{"a fingerprint without a key", vaultGo, "\tmac := hmac.New(sha256.New, key[:])\n", "\tmac := sha256.New()\n\t_ = hmac.New\n", vault},
+	{"any size is sealed", vaultGo, "\tcase values.Size() > run.MaxSealedSize:\n", "\tcase false:\n", vault},
+	{"the length of a secret shows", "shared/kmsvault/envelope.go", "\tsize = (size + padTo - 1) / padTo * padTo\n", "", vault},
+	{"a key is kept for good", keysGo, "\t\tif !now.Before(kept.until) {\n", "\t\tif now.IsZero() && kept == nil {\n", vault},
+	{"keys of all tenants are kept", keysGo, "\tfor len(k.kept) >= k.most {\n", "\tfor false {\n", vault},
+	{"each asks KMS", keysGo, "make(chan struct{}, 1)", "make(chan struct{}, 100)", vault},
+	{"the vault is printed", vaultGo, "func (*Vault) Format(", "func (*Vault) format(", vault},
+	{"values are printed", "shared/run/store.go", "func (SecretValues) Format(", "func (SecretValues) format(", vault},
+	{"values are in JSON", "shared/run/store.go", "func (SecretValues) MarshalText(", "func (SecretValues) marshalText(", vault},
+
+	// The capture.
+	{"a part that is null is empty", captureGo, "\tif raw == nil || string(raw) == \"null\" {", "\tif raw == nil {", operations},
+	{"a part within the object ends with its first page", captureGo, "\tif more {\n", "\tif false && more {\n", operations},
+	{"one failed read of many is left out", captureGo, "\tif err := group.Wait(); err != nil {\n\t\treturn nil, err\n\t}\n\tb := bytes", "\t_ = group.Wait()\n\tb := bytes", operations},
+	{"a policy of any size", captureGo, "doc.size > MaxPayloadBytes {", "doc.size < 0 {", operations},
+	{"the derived type is not written", captureGo, "\t\t\traw = withType(raw, t.ODataType)\n", "", operations},
+	{"a missing part is complete", captureGo, "\tif d.missing == nil {\n\t\td.missing = &f\n\t}\n", "", operations},
+	{"a repeated capture takes what is incomplete", captureGo, "\t\t\tif !doc.complete() {\n", "\t\t\tif true {\n", operations},
+	{"a repeated capture says what it read", captureGo, "\t\t\tif latest.Complete {\n", "\t\t\tif false {\n", operations},
+	{"the version before its secrets", captureGo, "\t\t\tif len(doc.secrets) > 0 {\n", "\t\t\tif len(doc.secrets) > 0 && latest.Number > 0 {\n", operations},
+	{"a refused seal is passed over", captureGo, "\t\t\t\tif err != nil {\n\t\t\t\t\treturn run.Outcome{}, fmt.Errorf(\"seal secrets: %w\", err)\n\t\t\t\t}\n", "", operations},
+	{"too many secrets are a fault of ours", captureGo, "\t\t\t\tif errors.Is(err, run.ErrTooLarge) {\n\t\t\t\t\treturn run.Outcome{}, tooLarge(doc.secrets.Size())\n\t\t\t\t}\n", "", operations},
+	{"a mask is taken for a secret", captureGo, "answer.Value == nil || t.IsPlaceholder(*answer.Value))", "answer.Value == nil)", operations},
+	{"a secret in the payload", captureGo, "*answer.Value, digest\n", "*answer.Value, digest+*answer.Value\n", operations},
+	{"a changed secret changes nothing", captureGo, "doc.digests[s.Place] = *answer.Value, digest\n", "doc.digests[s.Place] = *answer.Value, digest[:0]\n", operations},
+
+	// The sync.
+	{"an unknown kind is a policy", syncGo, "\tif !ok {\n\t\treturn run.Policy{ID: run.PolicyID(s.tenant.ID, src.Collection(), id)}, unsupported, nil\n\t}\n", "\t_ = ok\n", operations},
+	{"what became of an unknown kind is gone", syncGo, " || l.unsupported[id] || ", " || ", operations},
+	{"the service's own objects are policies", syncGo, "\tif src.Hidden(object) {\n", "\tif false {\n", operations},
+	{"a list of parents that broke off is believed", syncGo, "\tfor i := 0; err == nil && i < len(parents); i++ {\n", "\terr = nil\n\tfor i := 0; err == nil && i < len(parents); i++ {\n", operations},
+	{"a list below a parent that broke off is believed", syncGo, "url.PathEscape(parents[i])), t.ListQuery, add(parents[i]))\n\t}\n", "url.PathEscape(parents[i])), t.ListQuery, add(parents[i]))\n\t}\n\terr = nil\n", operations},
+	{"only the first type of a list is recorded", syncGo, "\tfor _, t := range l.source.Types {\n\t\terr :=", "\tfor _, t := range l.source.Types[:1] {\n\t\terr :=", operations},
+	{"a policy keeps the type it had", syncGo, "now.ListingHash, now.Type\n\treturn want", "now.ListingHash, have.Type\n\treturn want", operations},
+	{"a policy keeps the type of an old release", syncGo, "\tcase have.Type != now.Type:\n", "\tcase false:\n", operations},
+	{"what cannot be looked for is gone", syncGo, "!= string(reason.NotFoundInTenant) {\n\t\t\t\treturn nil, err\n", "!= string(reason.NotFoundInTenant) && item == nil {\n\t\t\t\treturn nil, err\n", operations},
+
+	// References.
+	{"groups that were not read are missing", namesGo, "r.Missing = !ok && unnamed == nil", "r.Missing = !ok", operations},
+
+	// The catalogue's mechanics.
+	{"digests are shown", normalGo, "Cut(payload, MemberSecrets)", "Cut(payload, memberSchema)", catalogue},
+	{"a type in a path is cut in two", pathGo, "\tif rest, is := strings.CutPrefix(path, odataType); is &&", "\tif rest, is := strings.CutPrefix(path, odataType); false && is &&", catalogue},
+	{"an assignment without one of its groups", creationGo, "\tif !unassignable && !t", "\tif !t", catalogue},
+	{"what was learned is filled again", creationGo, "names.Replace(s.Path), names", "names.Replace(names.Replace(s.Path)), names", catalogue},
+
+	// What a version can restore.
+	{"a version without a part is as good", reportGo, "\t\t\tif out.Level == string(catalog.Full) {\n", "\t\t\tif false {\n", report},
+	{"a lack makes every type one for previews", reportGo, "\t\t\tif out.Level == string(catalog.Full) {\n", "\t\t\tif true {\n", report},
+	{"assignments that were not read are restored", reportGo, "\t\t\tout.Assignments = false\n", "", report},
+	{"types that are only kept restore assignments", reportGo, " && t.Restorability.Level != catalog.CaptureOnly\n", "\n", report},
+
+	{"an unreadable secret lacks nothing", captureGo, "\t\t\tdoc.lacks(item.failure, string(reason.UnreadablePart), s.Name)\n", "", operations},
+	{"fewer settings than there are", captureGo, "int64(count) < n {\n", "int64(count) < 0*n {\n", operations},
+	{"each group is asked for again", namesGo, "\t\t\t\tc.Names.put(nameKey{c.tenant.ID, catalog.TypeGroup, id}, r, now)\n", "", operations},
+	{"what is not listed is gone at once", syncGo, "\t\tif p.VanishedAt == nil && checked < verifyVanished {\n", "\t\tif p.VanishedAt == nil && checked < 0 {\n", operations},
+	{"all of a source vanishes with one type", syncGo, "|| !types[p.Type] {\n", "{\n", operations},
+	{"what stands for secrets is shown", "shared/httpapi/policies.go", "\t\t\tif content, err = catalog.Public(content); err != nil {\n", "\t\t\tif err != nil {\n", []string{"./shared/httpapi"}},
 }

@@ -1,0 +1,227 @@
+package catalog
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// The hooks that rows name. They are pure: from a document, or on a creation.
+
+// graphRoot begins the URLs in @odata.bind.
+const graphRoot = "https://graph.microsoft.com/beta/"
+
+// settingsInline puts the settings into the body of the create. Ids of settings
+// are the service's; definitions are sent by no tool.
+func settingsInline(c *creation) {
+	settings, ok := c.doc[PartSettings].([]any)
+	if !ok {
+		c.lack(PartSettings)
+		return
+	}
+	for _, s := range settings {
+		c.tidy(s, "id", "settingDefinitions")
+	}
+	if secretToken(settings) {
+		c.err = ErrPlaceholder
+	}
+	c.body[PartSettings] = settings
+}
+
+// reusableSettings are the references of settings to groups of reusable ones.
+func reusableSettings(d Document, found func(typeID string, holder map[string]any, key string)) {
+	walk(d[PartSettings], 0, func(node map[string]any) {
+		if node["@odata.type"] == odataPrefix+"deviceManagementConfigurationReferenceSettingValue" {
+			found("reusable-policy-setting", node, "value")
+		}
+	})
+}
+
+// walk calls f for every object in a tree, each before what it holds.
+func walk(v any, depth int, f func(map[string]any)) {
+	if depth > maxDepth {
+		return
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		f(v)
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			walk(v[k], depth+1, f)
+		}
+	case []any:
+		for _, e := range v {
+			walk(e, depth+1, f)
+		}
+	}
+}
+
+// secretToken reports whether a settings tree holds a token in the place of a
+// secret.
+func secretToken(settings []any) bool {
+	found := false
+	walk(settings, 0, func(node map[string]any) { found = found || node["valueState"] == "encryptedValueToken" })
+	return found
+}
+
+// certificateReferences are the paths, below the object, of the certificate
+// profiles that it may refer to: derived type and navigation property.
+func certificateReferences(d Document) []string {
+	name, _ := d.Object()["@odata.type"].(string)
+	name = strings.TrimPrefix(name, odataPrefix)
+	nav := certificateNavigation[name]
+	var out []string
+	for _, p := range slices.Concat(nav.single, nav.many) {
+		out = append(out, "microsoft.graph."+name+"/"+p)
+	}
+	return out
+}
+
+// deviceConfigurationCreation binds the certificate profiles in the body of the
+// create, as the portal does: a profile is never live without them.
+func deviceConfigurationCreation(c *creation) {
+	bind := func(id string) string { return graphRoot + deviceConfigurations + "('" + id + "')" }
+	answers, _ := c.doc[certificates.Name].(map[string]any)
+	for path, answer := range answers {
+		_, nav, _ := strings.Cut(path, "/")
+		found, _ := answer.(map[string]any)
+		if list, many := found["value"].([]any); many {
+			refs := []string{}
+			for _, e := range list {
+				refs = append(refs, bind(textAt(e, "id")))
+			}
+			if len(refs) > 0 {
+				c.body[nav+"@odata.bind"] = refs
+			}
+		} else if id := textAt(found, "id"); id != "" {
+			c.body[nav+"@odata.bind"] = bind(id)
+		}
+	}
+	for _, name := range withheld(c.doc) {
+		c.err = fmt.Errorf("%s: %w", name, ErrPlaceholder)
+	}
+	// It is read with the object and refused in its body.
+	if controls, ok := c.doc.Object()["privacyAccessControls"].([]any); ok && len(controls) > 0 {
+		c.add("privacy access controls", "POST", deviceConfigurations+"/{id}/windowsPrivacyAccessControls",
+			map[string]any{"windowsPrivacyAccessControls": c.tidy(controls)})
+	}
+}
+
+// withheld names the keys that a profile has and Microsoft keeps to itself, or
+// gives out masked.
+func withheld(d Document) []string {
+	object := d.Object()
+	var found []string
+	personal := []string{"wpaPersonal", "wpa2Personal", "wpa3Personal", "wep"}
+	if slices.Contains(personal, textAt(object, "wiFiSecurityType")) || slices.Contains(personal, textAt(object, "wifiSecurityType")) || object["preSharedKeyIsSet"] == true {
+		found = append(found, "preSharedKey")
+	}
+	if textAt(object, odataType) == odataPrefix+"iosikEv2VpnConfiguration" && textAt(object, "authenticationMethod") == "sharedSecret" {
+		found = append(found, "sharedSecret")
+	}
+	switch kind := textAt(object, "licenseType"); { // of an edition upgrade
+	case kind == "productKey":
+		found = append(found, "productKey")
+	case kind == "licenseFile" && textAt(object, "license") == "":
+		found = append(found, "license")
+	}
+	return found
+}
+
+// SecretRead is a secret value that a call of its own gives out.
+type SecretRead struct {
+	Place string // where it belongs, within the object: the key of sealed values
+	Name  string // for people
+	Ref   string // stands for {each} in SecretPath
+}
+
+// Masks that stand in the place of an encrypted OMA-URI value: Microsoft365DSC#4084,
+// and base64 of "<a/>" for XML (powershell-intune-samples#179).
+var omaMasks = []string{"****", "PGEvPg=="}
+
+// omaSecrets are the encrypted settings of a custom profile.
+func omaSecrets(d Document) []SecretRead {
+	list, _ := d.Object()["omaSettings"].([]any)
+	var out []SecretRead
+	for i, e := range list {
+		setting, _ := e.(map[string]any)
+		ref := textAt(setting, "secretReferenceValueId")
+		if setting["isEncrypted"] != true && (ref == "" || !slices.Contains(omaMasks, textAt(setting, "value"))) {
+			continue
+		}
+		name := textAt(setting, "displayName")
+		if name == "" {
+			name = textAt(setting, "omaUri")
+		}
+		out = append(out, SecretRead{Place: omaPlace(i), Name: name, Ref: ref})
+	}
+	return out
+}
+
+func omaPlace(i int) string { return "omaSettings[" + strconv.Itoa(i) + "].value" }
+
+// omaCreation puts the secret values in the place of their masks.
+func omaCreation(c *creation) {
+	list, _ := c.body["omaSettings"].([]any)
+	for _, s := range omaSecrets(c.doc) {
+		if _, ok := c.secrets[s.Place]; !ok {
+			c.err = fmt.Errorf("%s: %w", s.Name, ErrPlaceholder)
+			return
+		}
+	}
+	for i, e := range list {
+		secret, ok := c.secrets[omaPlace(i)]
+		setting, isObject := e.(map[string]any)
+		switch {
+		case ok && !isObject: // not as it was captured
+			c.lack("omaSettings")
+		case ok:
+			setting["value"] = omaValue(textAt(setting, "@odata.type"), secret)
+		}
+	}
+}
+
+// omaValue is the plain text as the setting's type holds it. The value of XML is
+// binary: base64 of the text.
+func omaValue(odataType, plain string) any {
+	switch strings.TrimPrefix(odataType, odataPrefix) {
+	case "omaSettingStringXml":
+		return base64.StdEncoding.EncodeToString([]byte(plain))
+	case "omaSettingInteger", "omaSettingFloatingPoint", "omaSettingBoolean":
+		var v any
+		dec := json.NewDecoder(strings.NewReader(plain))
+		dec.UseNumber()
+		if dec.Decode(&v) == nil {
+			return v
+		}
+	}
+	return plain
+}
+
+// IsPlaceholder reports whether a value is a mask that stands for a secret.
+func (t Type) IsPlaceholder(value string) bool { return slices.Contains(omaMasks, value) }
+
+// UnreadableSecrets names the settings whose values Microsoft keeps to itself:
+// secret values of the settings catalog, which come as a token, and what the row
+// says of its type. Each is named once.
+func (t Type) UnreadableSecrets(d Document) []string {
+	var found []string
+	name := ""
+	walk(d[PartSettings], 0, func(node map[string]any) {
+		// The value lies below the instance that names its definition.
+		if id, ok := node["settingDefinitionId"].(string); ok {
+			name = id
+		}
+		if node["valueState"] == "encryptedValueToken" {
+			found = append(found, name)
+		}
+	})
+	if t.Unreadable != nil {
+		found = append(found, t.Unreadable(d)...)
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}

@@ -1,0 +1,95 @@
+package layout
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"gopkg.in/yaml.v3"
+)
+
+// statements lists what the template says of permissions that name the resource,
+// each with the resource whose policy it stands in.
+func statements(t *testing.T, resource string) map[string][]*yaml.Node {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join("..", "..", "template.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var document yaml.Node
+	if err := yaml.Unmarshal(raw, &document); err != nil {
+		t.Fatal(err)
+	}
+	found := map[string][]*yaml.Node{}
+	resources := member(document.Content[0], "Resources")
+	for i := 0; i+1 < len(resources.Content); i += 2 {
+		name := resources.Content[i].Value
+		walk(resources.Content[i+1], func(n *yaml.Node) {
+			if on := member(n, "Resource"); on != nil && member(n, "Effect") != nil && slices.ContainsFunc(scalars(on), func(s string) bool { return strings.Contains(s, resource) }) {
+				found[name] = append(found[name], n)
+			}
+		})
+	}
+	return found
+}
+
+func walk(n *yaml.Node, visit func(*yaml.Node)) {
+	visit(n)
+	for _, child := range n.Content {
+		walk(child, visit)
+	}
+}
+
+func member(n *yaml.Node, name string) *yaml.Node {
+	for i := 0; n != nil && n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == name {
+			return n.Content[i+1]
+		}
+	}
+	return nil
+}
+
+// scalars are all texts below a node, in order, short forms of functions with
+// their tag.
+func scalars(n *yaml.Node) []string {
+	var all []string
+	walk(n, func(n *yaml.Node) {
+		text := n.Value
+		if strings.HasPrefix(n.Tag, "!") && !strings.HasPrefix(n.Tag, "!!") {
+			text = strings.TrimSpace(n.Tag + " " + n.Value)
+		}
+		if text != "" {
+			all = append(all, text)
+		}
+	})
+	return all
+}
+
+// In AWS a capture seals for one tenant at a time, nobody else touches the keys of
+// the vault, and nobody opens. That the deployed roles say so is tested on the
+// local stack, but not the condition: stand-ins do not know it.
+func TestKeysOfTheVaultAreForCapturesAlone(t *testing.T) {
+	for key, want := range map[string]struct{ action, condition []string }{
+		"SealingKey.Arn":     {[]string{"kms:GenerateDataKey"}, []string{"!If", "HasAwsEndpoint", "!Ref AWS::NoValue", "StringLike", "kms:EncryptionContext:tenant", "ten_*"}},
+		"FingerprintKey.Arn": {[]string{"kms:GenerateMac"}, nil},
+	} {
+		found := statements(t, key)
+		mine := found["PolicyCaptureSnapshotRole"]
+		if len(found) != 1 || len(mine) != 1 {
+			t.Errorf("%d resources name %s, the role of captures in %d statements; want that one alone", len(found), key, len(mine))
+			continue
+		}
+		if got := scalars(member(mine[0], "Action")); !slices.Equal(got, want.action) {
+			t.Errorf("%s: captures may %q, want %q", key, got, want.action)
+		}
+		var condition []string
+		if node := member(mine[0], "Condition"); node != nil {
+			condition = scalars(node)
+		}
+		if !slices.Equal(condition, want.condition) {
+			t.Errorf("%s: the condition is %q, want %q", key, condition, want.condition)
+		}
+	}
+}
