@@ -106,6 +106,10 @@ var volatileAlways = []string{
 // Collections whose order means nothing in every type that has them.
 var unorderedAlways = []string{"assignments", "object.roleScopeTagIds", "object.roleScopeTags"}
 
+// AllUnordered are the collections of the type whose order means nothing, those of
+// every type included.
+func (t Type) AllUnordered() []string { return slices.Concat(unorderedAlways, t.Unordered) }
+
 // Texts that hold a set of flags, separated by commas.
 var flagSets = []string{"object.platforms", "object.technologies", "object.brandingOptions"}
 
@@ -168,7 +172,7 @@ func (t Type) NormalForm(payload []byte) ([]byte, error) {
 		})
 	}
 	// Inner collections first, so that the order of outer ones is of what they hold then.
-	unordered := slices.Concat(unorderedAlways, t.Unordered)
+	unordered := t.AllUnordered()
 	slices.SortStableFunc(unordered, func(a, b string) int { return strings.Count(b, ".") - strings.Count(a, ".") })
 	for _, path := range unordered {
 		if err := sortAt(normal, path); err != nil {

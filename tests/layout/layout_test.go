@@ -20,6 +20,7 @@ var allowed = map[string][]string{
 	"shared/run":                     nil,
 	"shared/reason":                  nil,
 	"shared/catalog":                 nil,
+	"shared/diff":                    {"shared/catalog"},
 	"shared/graph":                   {"shared/reason"},
 	"shared/ratelimit":               {"shared/run", "shared/graph"},
 	"shared/dynamostore":             {"shared/run"},
