@@ -12,10 +12,12 @@
 package diff
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"maps"
 	"slices"
 	"strings"
@@ -119,7 +121,8 @@ type Count struct {
 type Result struct {
 	// Changes are at most MaxChanges, in an order that is always the same.
 	Changes []Change `json:"changes"`
-	// Total and Counts are of all, also of those beyond the limit.
+	// Total and Counts are of all, also of those beyond the limit; there, an element
+	// of a list counts once, however much of it changed.
 	Total     int     `json:"total"`
 	Counts    []Count `json:"counts"`
 	Truncated bool    `json:"truncated,omitempty"`
@@ -142,7 +145,7 @@ func Compare(t catalog.Type, before, after []byte) (Result, error) {
 	if len(before) > MaxDocument || len(after) > MaxDocument {
 		return Result{}, ErrTooLarge
 	}
-	c := &comparer{t: t, counts: map[Count]int{}, names: map[string]map[string]string{}, shown: maxShown}
+	c := &comparer{t: t, changes: []Change{}, counts: map[Count]int{}, names: map[string]map[string]string{}, shown: maxShown}
 	rawBefore, err := outline(before)
 	if err != nil {
 		return Result{}, fmt.Errorf("before: %w", err)
@@ -167,7 +170,7 @@ func Compare(t catalog.Type, before, after []byte) (Result, error) {
 	c.document()
 
 	r := Result{
-		Changes: c.changes, Total: c.total, Truncated: c.total > len(c.changes),
+		Changes: c.changes, Counts: []Count{}, Total: c.total, Truncated: c.total > len(c.changes),
 		UnreadBefore: slices.Sorted(maps.Keys(c.unread[0])), UnreadAfter: slices.Sorted(maps.Keys(c.unread[1])),
 	}
 	for k, n := range c.counts {
@@ -259,17 +262,30 @@ func normal(t catalog.Type, payload []byte) (*doc, error) {
 }
 
 // withoutEqual leaves out of both documents the settings that are the same in
-// both, byte for byte: of a large policy few change, and a normal form of all of
-// them costs more than the rest. Settings have no order and do not depend on one
-// another, so what is left differs exactly as the whole does.
+// both, byte for byte beside their ids, which number them anew in every answer: of a
+// large policy few change, and a normal form of all of them costs more than the
+// rest. Settings have no order and do not depend on one another, so what is left
+// differs exactly as the whole does.
 func withoutEqual(before, after *doc) (b, a []byte) {
-	listBefore, okBefore := only(before, catalog.PartSettings)
-	listAfter, okAfter := only(after, catalog.PartSettings)
+	listBefore, okBefore := list(before, catalog.PartSettings)
+	listAfter, okAfter := list(after, catalog.PartSettings)
 	if !okBefore || !okAfter {
 		return before.raw, after.raw
 	}
 	elementsBefore, elementsAfter := before.elements(listBefore), after.elements(listAfter)
-	pairs := matchEqual(before, after, elementsBefore, elementsAfter)
+	seed := maphash.MakeSeed()
+	sum := func(d *doc, v value) uint64 {
+		head, tail := besideID(d, v)
+		return maphash.Bytes(seed, head) ^ 3*maphash.Bytes(seed, tail)
+	}
+	pairs := match(len(elementsBefore), len(elementsAfter),
+		func(i int) uint64 { return sum(before, elementsBefore[i]) },
+		func(j int) uint64 { return sum(after, elementsAfter[j]) },
+		func(i, j int) bool {
+			headBefore, tailBefore := besideID(before, elementsBefore[i])
+			headAfter, tailAfter := besideID(after, elementsAfter[j])
+			return bytes.Equal(headBefore, headAfter) && bytes.Equal(tailBefore, tailAfter)
+		})
 	if len(pairs) == 0 {
 		return before.raw, after.raw
 	}
@@ -277,18 +293,23 @@ func withoutEqual(before, after *doc) (b, a []byte) {
 	return withElements(before, listBefore, elementsBefore, leftBefore), withElements(after, listAfter, elementsAfter, leftAfter)
 }
 
-// only is the list of that name, unless the document has several: encoding/json
-// then takes the last.
-func only(d *doc, name string) (value, bool) {
-	var found value
-	n := 0
+// besideID is what stands before and behind the value of an object's id.
+func besideID(d *doc, v value) (head, tail []byte) {
+	id, ok := d.get(v, "id")
+	if kind := d.kind(id); !ok || kind == '{' || kind == '[' {
+		return d.bytes(v), nil
+	}
+	return d.raw[v.from:id.from], d.raw[id.to:v.to]
+}
+
+// list is the list of that name; of several, the last, as encoding/json has it.
+func list(d *doc, name string) (found value, ok bool) {
 	for _, m := range d.members(d.root()) {
 		if m.name == name {
 			found = m.value
-			n++
 		}
 	}
-	return found, n == 1 && d.kind(found) == '['
+	return found, d.kind(found) == '['
 }
 
 // withElements is the document with some elements of a list only.

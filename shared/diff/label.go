@@ -51,10 +51,12 @@ func spell(name string) string {
 	return upperFirst(strings.Join(out, " "))
 }
 
+var oneWord = strings.NewReplacer("wiFi", "wifi", "WiFi", "Wifi", "bitLocker", "bitlocker", "BitLocker", "Bitlocker", "macOS", "macos", "iCloud", "icloud")
+
 // splitWords parts a name before capitals and at other signs. Capitals in a row are
 // one word, but for the last, when a small letter follows it.
 func splitWords(name string) []string {
-	name = strings.NewReplacer("wiFi", "wifi", "WiFi", "Wifi", "bitLocker", "bitlocker", "BitLocker", "Bitlocker", "macOS", "macos", "iCloud", "icloud").Replace(name)
+	name = oneWord.Replace(name)
 	var out []string
 	letters := []rune(name)
 	start := 0
@@ -82,6 +84,8 @@ func splitWords(name string) []string {
 // noise begins ids of setting definitions and says nothing to people.
 var noise = []string{"device_vendor_msft_", "user_vendor_msft_", "vendor_msft_", "policy_config_", "com.apple."}
 
+var definitionSigns = strings.NewReplacer("_", " ", "~", separator)
+
 // shortDefinition is a readable piece of the id of a setting definition, beside
 // that of the setting that it lies in.
 func shortDefinition(id, parent string) string {
@@ -107,7 +111,7 @@ func shortDefinition(id, parent string) string {
 			short = rest
 		}
 	}
-	return upperFirst(strings.TrimSpace(strings.NewReplacer("_", " ", "~", separator).Replace(short)))
+	return upperFirst(strings.TrimSpace(definitionSigns.Replace(short)))
 }
 
 func trimNoise(id string) string {

@@ -3,7 +3,6 @@ package diff
 import (
 	"bytes"
 	"cmp"
-	"hash/fnv"
 	"hash/maphash"
 	"slices"
 )
@@ -22,17 +21,25 @@ func equal(db, da *doc, b, a value) bool {
 // matchEqual pairs the elements that are the same, the first with the first.
 func matchEqual(db, da *doc, before, after []value) []pair {
 	seed := maphash.MakeSeed() // chance decides nothing: what meets is compared
-	at := make(map[uint64][]int32, len(after))
-	for i, v := range slices.Backward(after) {
-		h := maphash.Bytes(seed, da.bytes(v))
-		at[h] = append(at[h], int32(i)) //nolint:gosec // documents are far below 4 GiB
+	return match(len(before), len(after),
+		func(i int) uint64 { return maphash.Bytes(seed, db.bytes(before[i])) },
+		func(j int) uint64 { return maphash.Bytes(seed, da.bytes(after[j])) },
+		func(i, j int) bool { return equal(db, da, before[i], after[j]) })
+}
+
+// match pairs what is the same in two lists, by hashes that are equal for it.
+func match(before, after int, hashB, hashA func(i int) uint64, same func(i, j int) bool) []pair {
+	at := make(map[uint64][]int32, after)
+	for j := after - 1; j >= 0; j-- {
+		h := hashA(j)
+		at[h] = append(at[h], int32(j))
 	}
 	var pairs []pair
-	for i, v := range before {
-		h := maphash.Bytes(seed, db.bytes(v))
+	for i := range before {
+		h := hashB(i)
 		open := at[h]
 		for k, j := range slices.Backward(open) {
-			if equal(db, da, v, after[j]) {
+			if same(i, int(j)) {
 				pairs = append(pairs, pair{i, int(j)})
 				at[h] = slices.Delete(open, k, k+1)
 				break
@@ -70,6 +77,12 @@ func matchSimilar(db, da *doc, before, after []value, b, a []int) []pair {
 	if len(b) == 0 || len(a) == 0 {
 		return nil
 	}
+	if len(b) == 1 && len(a) == 1 { // nearly always: nothing is to be weighed
+		if alike(db, da, before[b[0]], after[a[0]]) {
+			return []pair{{b[0], a[0]}}
+		}
+		return nil
+	}
 	var pairs []pair
 	if len(b)*len(a) > maxSimilar {
 		for i := range min(len(b), len(a)) {
@@ -80,42 +93,43 @@ func matchSimilar(db, da *doc, before, after []value, b, a []int) []pair {
 		return pairs
 	}
 	shapesB, shapesA := shapes(db, before, b), shapes(da, after, a)
-	// Equal scores are decided by position, and equal positions by content.
-	turned := turnedRound(db, da, before, after, b, a)
-	type candidate struct{ pair, score, apart, first, second int }
+	type candidate struct{ i, j, score int }
 	var all []candidate
 	for i := range b {
 		for j := range a {
 			if score := common(shapesB[i], shapesA[j]); score > 0 {
-				c := candidate{i*len(a) + j, score, max(i-j, j-i), i, j}
-				if turned {
-					c.first, c.second = j, i
-				}
-				all = append(all, c)
+				all = append(all, candidate{i, j, score})
 			}
 		}
 	}
+	apart := func(c candidate) int { return max(c.i-c.j, c.j-c.i) }
 	slices.SortFunc(all, func(x, y candidate) int {
-		return cmp.Or(y.score-x.score, x.apart-y.apart, x.first-y.first, x.second-y.second)
+		return cmp.Or(y.score-x.score, apart(x)-apart(y), (x.i+x.j)-(y.i+y.j), x.i-y.i)
 	})
 	doneB, doneA := make([]bool, len(b)), make([]bool, len(a))
 	for _, c := range all {
-		i, j := c.pair/len(a), c.pair%len(a)
-		if !doneB[i] && !doneA[j] {
-			doneB[i], doneA[j] = true, true
-			pairs = append(pairs, pair{b[i], a[j]})
+		if !doneB[c.i] && !doneA[c.j] {
+			doneB[c.i], doneA[c.j] = true, true
+			pairs = append(pairs, pair{b[c.i], a[c.j]})
 		}
 	}
 	return pairs
 }
 
-func turnedRound(db, da *doc, before, after []value, b, a []int) bool {
-	for k := range min(len(b), len(a)) {
-		if c := bytes.Compare(db.bytes(before[b[k]]), da.bytes(after[a[k]])); c != 0 {
-			return c > 0
-		}
+// alike reports whether two elements have anything in common at all.
+func alike(db, da *doc, b, a value) bool {
+	if db.kind(b) != '{' || da.kind(a) != '{' {
+		return db.kind(b) == da.kind(a) && !db.empty(b) && !da.empty(a)
 	}
-	return len(b) > len(a)
+	if db.textAt(b, definitionID) != da.textAt(a, definitionID) {
+		return false
+	}
+	found := false
+	db.each(b, func(name []byte, _ value) bool {
+		_, found = da.get(a, text(name))
+		return !found
+	})
+	return found
 }
 
 // shape is what an element is made of: hashes of its members' places, and of them
@@ -135,10 +149,9 @@ func (d *doc) shape(v value, path string, out *shape) {
 	if len(*out) >= shapeSize {
 		return
 	}
-	h := fnv.New64a()
-	h.Write([]byte(path))
+	h := hash(fnvBasis, path)
 	if path != "" {
-		*out = append(*out, h.Sum64())
+		*out = append(*out, h)
 	}
 	switch d.kind(v) {
 	case '{':
@@ -155,13 +168,23 @@ func (d *doc) shape(v value, path string, out *shape) {
 		})
 	default:
 		// What it says counts more than that it says something.
-		h.Write([]byte{0})
-		h.Write(d.bytes(v))
+		h = hash(hash(h, "\x00"), d.bytes(v))
 		for i := range uint64(3) {
-			*out = append(*out, h.Sum64()+i)
+			*out = append(*out, h+i)
 		}
 	}
 }
+
+// hash is FNV-1a, from h on. It is the same in every process: scores that rest on it
+// decide which elements are compared.
+func hash[T string | []byte](h uint64, text T) uint64 {
+	for i := range len(text) {
+		h = (h ^ uint64(text[i])) * 1099511628211
+	}
+	return h
+}
+
+const fnvBasis = 14695981039346656037
 
 // common counts what two shapes have in common.
 func common(x, y shape) int {

@@ -14,7 +14,7 @@ type doc struct {
 	raw []byte
 	// opens are the places of { and [ in the order of the document, ends those
 	// behind their counterparts.
-	opens, ends []uint32
+	opens, ends []uint32 // documents are far below 4 GiB
 	// secrets are the digests of secret values by where the value begins, in the
 	// order of the document.
 	secrets []digest
@@ -46,13 +46,13 @@ func newDoc(raw []byte) *doc {
 			i = endOfString(raw, i) - 1
 		case '{', '[':
 			stack = append(stack, len(d.opens))
-			d.opens = append(d.opens, uint32(i)) //nolint:gosec // documents are far below 4 GiB
+			d.opens = append(d.opens, uint32(i))
 			d.ends = append(d.ends, 0)
 		case '}', ']':
 			if len(stack) == 0 {
 				return d
 			}
-			d.ends[stack[len(stack)-1]] = uint32(i + 1) //nolint:gosec // as above
+			d.ends[stack[len(stack)-1]] = uint32(i + 1)
 			stack = stack[:len(stack)-1]
 		}
 	}
@@ -61,18 +61,20 @@ func newDoc(raw []byte) *doc {
 
 // endOfString is the place behind the string that begins at i.
 func endOfString(raw []byte, i int) int {
-	for i++; i < len(raw); {
-		n := bytes.IndexAny(raw[i:min(len(raw), i+64)], `"\`)
+	for start := i; ; {
+		n := bytes.IndexByte(raw[i+1:], '"')
 		if n < 0 {
-			i += 64
-			continue
+			return len(raw)
 		}
-		if i += n; raw[i] == '"' {
+		i += n + 1
+		escapes := 0
+		for k := i - 1; k > start && raw[k] == '\\'; k-- {
+			escapes++
+		}
+		if escapes%2 == 0 {
 			return i + 1
 		}
-		i += 2
 	}
-	return len(raw)
 }
 
 func space(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
@@ -93,7 +95,7 @@ func (d *doc) at(i uint32) value {
 		n := sort.Search(len(d.opens), func(k int) bool { return d.opens[k] >= i })
 		return value{i, d.ends[n]}
 	case '"':
-		return value{i, uint32(endOfString(d.raw, int(i)))} //nolint:gosec // documents are far below 4 GiB
+		return value{i, uint32(endOfString(d.raw, int(i)))}
 	}
 	end := i
 	for int(end) < len(d.raw) && !space(d.raw[end]) && d.raw[end] != ',' && d.raw[end] != '}' && d.raw[end] != ']' {

@@ -515,13 +515,7 @@ func (c *comparer) lists(f *frame, b, a value) {
 	leftB, leftA := leftovers(pairs, len(before), len(after))
 
 	named := c.named(f, pattern, before, after)
-	called := [2]map[int]element{make(map[int]element, len(leftB)), make(map[int]element, len(leftA))}
-	for _, i := range leftB {
-		called[0][i] = name(named, db, before[i])
-	}
-	for _, j := range leftA {
-		called[1][j] = name(named, da, after[j])
-	}
+	called := [2]map[int]element{nameAll(named, db, before, leftB), nameAll(named, da, after, leftA)}
 	byKey := matchKeys(called, leftB, leftA)
 	// Without a key, an object is paired with the one most like it; a simple value
 	// is nothing but itself.
@@ -541,7 +535,16 @@ func (c *comparer) lists(f *frame, b, a value) {
 	}
 	places := newPlaces(c, f, pattern, len(before) == 1 && len(after) == 1)
 	for _, i := range leftB {
-		if j, ok := to[i]; ok {
+		j, ok := to[i]
+		if c.full() {
+			kind := Removed
+			if ok {
+				kind = Changed
+			}
+			c.count(f.section, kind)
+			continue
+		}
+		if ok {
 			c.compare(places.pair(called[0][i], called[1][j], i, j), before[i], after[j])
 			continue
 		}
@@ -552,7 +555,11 @@ func (c *comparer) lists(f *frame, b, a value) {
 		matched[p.a] = true
 	}
 	for _, j := range leftA {
-		if !matched[j] {
+		switch {
+		case matched[j]:
+		case c.full():
+			c.count(f.section, Added)
+		default:
 			c.compareOne(places.one(Added, called[1][j], da, after[j], j), value{}, after[j])
 		}
 	}
@@ -568,6 +575,17 @@ func name(named func(*doc, value) element, d *doc, v value) element {
 		return element{}
 	}
 	return named(d, v)
+}
+
+// nameAll names those elements of a list that have a key.
+func nameAll(named func(*doc, value) element, d *doc, list []value, which []int) map[int]element {
+	called := map[int]element{}
+	for _, i := range which {
+		if e := name(named, d, list[i]); e.key != "" {
+			called[i] = e
+		}
+	}
+	return called
 }
 
 // compareOne reports an element that one side lacks.
@@ -722,11 +740,15 @@ func (p *places) element() *frame {
 // full reports whether no more changes are kept.
 func (c *comparer) full() bool { return len(c.changes) >= MaxChanges }
 
+func (c *comparer) count(section Section, kind Kind) {
+	c.total++
+	c.counts[Count{Section: section, Kind: kind}]++
+}
+
 // emit keeps a change, or counts it.
 func (c *comparer) emit(f *frame, kind Kind, before, after *Value, secret bool) {
-	c.total++
-	c.counts[Count{Section: f.section, Kind: kind}]++
-	if c.full() {
+	full := c.full()
+	if c.count(f.section, kind); full {
 		return
 	}
 	label := f.fullLabel()
