@@ -109,6 +109,7 @@ func (s *server) register(mux *http.ServeMux) huma.API {
 	s.registerMembers(api)
 	s.registerPolicies(api)
 	s.registerPolicyTypes(api)
+	s.registerDiff(api)
 	s.registerRuns(api)
 	s.registerStarts(api)
 	s.registerNotifications(api)

@@ -37,7 +37,7 @@ var allowed = map[string][]string{
 	"shared/sweeper":                 {"shared/run"},
 	"shared/cancel":                  {"shared/run"},
 	"shared/operation":               {"shared/run", "shared/engine", "shared/graph", "shared/ratelimit", "shared/reason", "shared/catalog"},
-	"shared/httpapi":                 {"shared/run", "shared/start", "shared/cancel", "shared/reason", "shared/catalog"},
+	"shared/httpapi":                 {"shared/run", "shared/start", "shared/cancel", "shared/reason", "shared/catalog", "shared/diff"},
 	"shared/signin":                  {"shared/run", "shared/httpapi"},
 	"tests/graphsim/schema":          nil,
 }

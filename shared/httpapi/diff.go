@@ -1,0 +1,80 @@
+package httpapi
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"tenantatlas/shared/catalog"
+	"tenantatlas/shared/diff"
+	"tenantatlas/shared/run"
+)
+
+// DiffView is what changed from one version of a policy to another.
+type DiffView struct {
+	diff.Result
+	From VersionView `json:"from"`
+	To   VersionView `json:"to"`
+	// Equal is not said while a part of either version was not read.
+	Equal bool `json:"equal" doc:"The content is the same. Never true while a part of either version could not be read"`
+}
+
+func (s *server) registerDiff(api huma.API) {
+	type diffInput struct {
+		PolicyPath
+		Number int `path:"number" minimum:"1" maximum:"99999999"`
+		From   int `query:"from" minimum:"1" maximum:"99999999" doc:"The version to compare with; the one before when it is left out"`
+	}
+	huma.Register(api, op(http.MethodGet, "/v1/tenants/{tenant}/policies/{policy}/versions/{number}/diff", "diffVersions",
+		"Compare a version with an earlier one", "policies", http.StatusOK, http.StatusNotFound),
+		func(ctx context.Context, in *diffInput) (*struct{ Body DiffView }, error) {
+			if _, err := s.readPolicy(ctx, in.Tenant, in.Policy); err != nil {
+				return nil, s.problem(ctx, err, "policy")
+			}
+			if in.From == 0 {
+				in.From = in.Number - 1
+			}
+			view, err := s.compare(ctx, in.Tenant, in.Policy, in.From, in.Number)
+			if err != nil {
+				return nil, s.problem(ctx, err, "version")
+			}
+			return &struct{ Body DiffView }{view}, nil
+		})
+}
+
+// compare compares two versions of a policy. The first version of all, which has
+// none before it, is run.ErrNotFound.
+func (s *server) compare(ctx context.Context, tenantID, policyID string, from, to int) (DiffView, error) {
+	var versions [2]run.Version
+	var payloads [2][]byte
+	for i, number := range []int{from, to} {
+		if number < 1 {
+			return DiffView{}, run.ErrNotFound
+		}
+		var err error
+		if versions[i], err = s.Policies.Version(ctx, tenantID, policyID, number); err != nil {
+			return DiffView{}, err
+		}
+		if payloads[i], err = s.Archive.Get(ctx, tenantID, versions[i].PayloadKey); err != nil {
+			return DiffView{}, err
+		}
+	}
+	// A policy can have moved to another type meanwhile: the later one says how it is read.
+	t, ok := catalog.ByID(versions[1].PolicyType)
+	if !ok {
+		return DiffView{}, fmt.Errorf("version of the unknown type %q", versions[1].PolicyType)
+	}
+	result, err := diff.Compare(t, payloads[0], payloads[1])
+	if err != nil {
+		return DiffView{}, fmt.Errorf("compare versions: %w", err)
+	}
+	if result.Total == 0 {
+		result.Changes, result.Counts = []diff.Change{}, []diff.Count{} // lists are never null
+	}
+	complete := versions[0].Complete && versions[1].Complete && len(result.UnreadBefore)+len(result.UnreadAfter) == 0
+	return DiffView{
+		Result: result, From: versionView(versions[0]), To: versionView(versions[1]), Equal: complete && result.Total == 0,
+	}, nil
+}
