@@ -104,15 +104,12 @@ func New(keys KMS, objects S3, p Place, o Options) *Vault {
 // Format hides what the vault holds from all formatting verbs.
 func (*Vault) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[vault]") }
 
-// What may stand in a key as a tenant and as a name: nothing that could end the
-// prefix or climb out of it.
-var (
-	reTenant = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
-	reName   = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
-)
+// reName is what may stand in a key as a name: nothing that could end the prefix
+// or climb out of it.
+var reName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
 
 func objectKey(tenantID, name string) (string, bool) {
-	return "t/" + tenantID + "/sealed/" + name, reTenant.MatchString(tenantID) && reName.MatchString(name)
+	return "t/" + tenantID + "/sealed/" + name, run.ValidSegment(tenantID) && reName.MatchString(name)
 }
 
 // encryptionContext is what KMS binds a wrapped key to. It is in clear in the
@@ -264,7 +261,7 @@ func (v *Vault) read(ctx context.Context, key string) ([]byte, error) {
 // Fingerprint implements run.Vault. It asks KMS once for each tenant and while the
 // tenant's key is kept.
 func (v *Vault) Fingerprint(ctx context.Context, tenantID string, value []byte) (string, error) {
-	if !reTenant.MatchString(tenantID) {
+	if !run.ValidSegment(tenantID) {
 		return "", errors.New("fingerprint: no tenant has such an id")
 	}
 	key, err := v.tenants.get(ctx, tenantID, v.deriveKey)

@@ -25,6 +25,7 @@ var (
 	reRunID    = regexp.MustCompile(`^run_[0-9A-HJKMNP-TV-Z]{26}$`)
 	reTenantID = regexp.MustCompile(`^ten_[0-9A-HJKMNP-TV-Z]{26}$`)
 	rePolicyID = regexp.MustCompile(`^pol_[0-9A-HJKMNP-TV-Z]{26}$`)
+	reSegment  = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 	reUserID   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@:|+-]{0,127}$`)
 	crockford  = base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").WithPadding(base32.NoPadding)
 )
@@ -56,6 +57,12 @@ func ValidPolicyID(s string) bool { return rePolicyID.MatchString(s) }
 // ValidUserID reports whether s can be the subject of a token: 1 to 128
 // characters that are safe in a key. Identity providers differ in form.
 func ValidUserID(s string) bool { return reUserID.MatchString(s) }
+
+// ValidSegment reports whether a tenant's identifier can be a segment of the key
+// or name of what a store keeps for it: nothing that could end the prefix or
+// climb out of it. Stores ask this and not ValidTenantID, since what is stored
+// outlives the form of identifiers.
+func ValidSegment(tenantID string) bool { return reSegment.MatchString(tenantID) }
 
 // PolicyID returns our identifier of a policy. It is derived from the tenant,
 // the Graph collection and the Graph id, so that discovering an object twice,

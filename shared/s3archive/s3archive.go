@@ -61,10 +61,6 @@ func New(api API, bucket string, o Options) *Archive {
 // ErrCorrupt says that a stored object is not what its key names.
 var ErrCorrupt = errors.New("archived payload is corrupt")
 
-// reTenant is what may stand in a key as a tenant: nothing that could end the
-// prefix or climb out of it.
-var reTenant = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
-
 func keyOf(tenantID string, digest [sha256.Size]byte) string {
 	h := hex.EncodeToString(digest[:])
 	return "t/" + tenantID + "/sha256/" + h[:2] + "/" + h + ".json.gz"
@@ -86,7 +82,7 @@ func parseKey(key string) (tenantID string, digest [sha256.Size]byte, ok bool) {
 // request.
 func (a *Archive) Put(ctx context.Context, tenantID string, payload []byte) (string, error) {
 	switch {
-	case !reTenant.MatchString(tenantID):
+	case !run.ValidSegment(tenantID):
 		return "", errors.New("archive: tenant cannot be a prefix")
 	case int64(len(payload)) > a.max:
 		return "", run.ErrTooLarge

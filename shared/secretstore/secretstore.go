@@ -11,7 +11,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -50,15 +49,13 @@ func New(api API, prefix, kmsKey string) *Store {
 	return &Store{api: api, prefix: strings.Trim(prefix, "/"), kmsKey: kmsKey}
 }
 
-var reTenant = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
-
 func (s *Store) name(tenantID string) string { return s.prefix + "/tenant/" + tenantID + "/graph" }
 
 // owns reports whether a reference is one of this store.
 func (s *Store) owns(ref string) bool {
 	rest, ok := strings.CutPrefix(ref, s.prefix+"/tenant/")
 	tenant, graph := strings.CutSuffix(rest, "/graph")
-	return ok && graph && reTenant.MatchString(tenant)
+	return ok && graph && run.ValidSegment(tenant)
 }
 
 // document is the stored form.
@@ -93,7 +90,7 @@ func check(c run.Credential) error {
 // token of the content would make going back to an earlier secret do nothing,
 // and would show a digest of it.
 func (s *Store) PutCredential(ctx context.Context, tenantID string, c run.Credential) (string, error) {
-	if !reTenant.MatchString(tenantID) {
+	if !run.ValidSegment(tenantID) {
 		return "", errors.New("store credential: tenant cannot be part of a name")
 	}
 	if err := check(c); err != nil {

@@ -79,19 +79,25 @@ const maxItem = 390_000
 
 // do runs one call under the lock, with the hook around it.
 func (s *Store) do(ctx context.Context, method string, f func() error) error {
+	return hooked(ctx, s.Hook, method, &s.mu, f)
+}
+
+// hooked runs a call's effect under the lock, between the two calls of the hook,
+// if there is one.
+func hooked(ctx context.Context, hook func(method string, done bool) error, method string, mu sync.Locker, effect func() error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if s.Hook != nil {
-		if err := s.Hook(method, false); err != nil {
+	if hook != nil {
+		if err := hook(method, false); err != nil {
 			return err
 		}
 	}
-	s.mu.Lock()
-	err := f()
-	s.mu.Unlock()
-	if err == nil && s.Hook != nil {
-		return s.Hook(method, true)
+	mu.Lock()
+	err := effect()
+	mu.Unlock()
+	if err == nil && hook != nil {
+		return hook(method, true)
 	}
 	return err
 }

@@ -29,10 +29,7 @@ type Vault struct {
 
 var _ run.Vault = (*Vault)(nil)
 
-var (
-	reVaultTenant = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
-	reVaultName   = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
-)
+var reVaultName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
 
 // Format hides the values from all formatting verbs.
 func (*Vault) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[vault]") }
@@ -44,30 +41,16 @@ func (v *Vault) Seals() int {
 	return v.seals
 }
 
-// call runs a call's effect between the two calls of the hook.
+// call runs one call under the lock, with the hook around it.
 func (v *Vault) call(ctx context.Context, method string, effect func() error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if v.Hook != nil {
-		if err := v.Hook(method, false); err != nil {
-			return err
-		}
-	}
-	v.mu.Lock()
-	err := effect()
-	v.mu.Unlock()
-	if err == nil && v.Hook != nil {
-		err = v.Hook(method, true)
-	}
-	return err
+	return hooked(ctx, v.Hook, method, &v.mu, effect)
 }
 
 // Fingerprint implements run.Vault.
 func (v *Vault) Fingerprint(ctx context.Context, tenantID string, value []byte) (string, error) {
 	var fingerprint string
 	err := v.call(ctx, "Fingerprint", func() error {
-		if !reVaultTenant.MatchString(tenantID) {
+		if !run.ValidSegment(tenantID) {
 			return errors.New("fingerprint: no tenant has such an id")
 		}
 		mac := hmac.New(sha256.New, []byte("memstore of "+tenantID))
@@ -85,7 +68,7 @@ func (v *Vault) Fingerprint(ctx context.Context, tenantID string, value []byte) 
 func (v *Vault) Seal(ctx context.Context, tenantID, name string, values run.SecretValues) error {
 	return v.call(ctx, "Seal", func() error {
 		switch {
-		case !reVaultTenant.MatchString(tenantID) || !reVaultName.MatchString(name):
+		case !run.ValidSegment(tenantID) || !reVaultName.MatchString(name):
 			return errors.New("seal: tenant or name cannot be part of a key")
 		case values.Size() > run.MaxSealedSize:
 			return run.ErrTooLarge
