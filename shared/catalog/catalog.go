@@ -391,8 +391,7 @@ func (s Source) Hidden(object map[string]any) bool {
 
 func (m Members) has(object map[string]any) bool {
 	if len(m.ODataTypes) > 0 {
-		name, _ := object["@odata.type"].(string)
-		if !slices.Contains(m.ODataTypes, strings.TrimPrefix(name, odataPrefix)) {
+		if !slices.Contains(m.ODataTypes, derived(object)) {
 			return false
 		}
 	}
@@ -403,8 +402,15 @@ func (m Members) has(object map[string]any) bool {
 	return slices.ContainsFunc(m.Prefixes, func(p string) bool { return strings.HasPrefix(value, p) })
 }
 
-// odataPrefix begins the @odata.type of Graph's types.
-const odataPrefix = "#microsoft.graph."
+// ODataPrefix begins the @odata.type of Graph's types.
+const ODataPrefix = "#microsoft.graph."
+
+// derived is the derived type of an object, without the prefix; "" when it is not
+// said.
+func derived(object map[string]any) string {
+	name, _ := object[odataType].(string)
+	return strings.TrimPrefix(name, ODataPrefix)
+}
 
 // IsBuiltIn reports whether the service itself made the object.
 func (t Type) IsBuiltIn(object map[string]any) bool {
@@ -447,11 +453,11 @@ func (t Type) Platform(object map[string]any) string {
 	case t.PlatformProperty != "":
 		return textAt(object, t.PlatformProperty)
 	case t.PlatformOfType:
-		name, _ := object["@odata.type"].(string)
+		name := derived(object)
 		if name == "" {
 			name = t.ODataType
 		}
-		return platformOf(strings.TrimPrefix(name, odataPrefix))
+		return platformOf(name)
 	}
 	return ""
 }

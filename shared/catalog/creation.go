@@ -187,9 +187,6 @@ func (t Type) Create(payload []byte, mapping Mapping, secrets map[string]string)
 	var out Creation
 	unassignable := false
 	t.references(doc, func(r Reference, id string) string {
-		if fixedID(r.Type, id) {
-			return id
-		}
 		to, ok := mapping(r.Type, id)
 		if ok {
 			return to
@@ -248,18 +245,24 @@ func learnID(answer map[string]any) map[string]string {
 }
 
 // references calls f for every id of another object in the document and puts
-// what it returns in its place.
+// what it returns in its place. Ids that mean the same everywhere stay.
 func (t Type) references(doc Document, f func(r Reference, id string) string) {
+	replaced := func(r Reference, id string) string {
+		if fixedID(r.Type, id) {
+			return id
+		}
+		return f(r, id)
+	}
 	for _, r := range t.AllReferences() {
-		marks := r.Path[len(strings.TrimRight(r.Path, "[]{}")):]
+		_, marks := cutMarks(r.Path)
 		visit(map[string]any(doc), r.Path, func(holder map[string]any, key string) {
 			if id, ok := holder[key].(string); ok && marks == "" {
-				holder[key] = f(r, id)
+				holder[key] = replaced(r, id)
 			}
 			list, _ := holder[key].([]any)
 			for i := range list {
 				if id, ok := list[i].(string); ok && marks == "[]" {
-					list[i] = f(r, id)
+					list[i] = replaced(r, id)
 				}
 			}
 		})
@@ -267,7 +270,7 @@ func (t Type) references(doc Document, f func(r Reference, id string) string) {
 	if t.TreeReferences != nil {
 		t.TreeReferences(doc, func(typeID string, holder map[string]any, key string) {
 			if id, ok := holder[key].(string); ok {
-				holder[key] = f(Reference{Path: key, Type: typeID}, id)
+				holder[key] = replaced(Reference{Path: key, Type: typeID}, id)
 			}
 		})
 	}
@@ -282,7 +285,7 @@ func (t Type) Map(payload []byte, mapping Mapping) ([]byte, error) {
 		return nil, err
 	}
 	t.references(doc, func(r Reference, id string) string {
-		if to, ok := mapping(r.Type, id); ok && !fixedID(r.Type, id) {
+		if to, ok := mapping(r.Type, id); ok {
 			return to
 		}
 		return id
@@ -296,9 +299,7 @@ func (t Type) Map(payload []byte, mapping Mapping) ([]byte, error) {
 func (t Type) Referenced(doc Document) []Unresolved {
 	seen := map[Unresolved]bool{}
 	t.references(doc, func(r Reference, id string) string {
-		if !fixedID(r.Type, id) {
-			seen[Unresolved{Reference: Reference{Type: r.Type}, ID: id}] = true
-		}
+		seen[Unresolved{Reference: Reference{Type: r.Type}, ID: id}] = true
 		return id
 	})
 	return slices.SortedFunc(maps.Keys(seen), func(a, b Unresolved) int {
@@ -372,7 +373,7 @@ func (t Type) AssignSteps(doc Document) []Step {
 		}
 		item := map[string]any{}
 		if a.ItemType != "" {
-			item["@odata.type"] = odataPrefix + a.ItemType
+			item["@odata.type"] = ODataPrefix + a.ItemType
 		}
 		for _, key := range a.ItemKeys {
 			if v, ok := assignment[key]; ok && v != nil && key != "@odata.type" {
@@ -386,7 +387,7 @@ func (t Type) AssignSteps(doc Document) []Step {
 			tidyTarget(target)
 			// "Exclusion assignment does not support MobileAppAssignment Settings."
 			// (CIPP-API, Set-CIPPAssignedApplication.ps1)
-			if target["@odata.type"] == odataPrefix+"exclusionGroupAssignmentTarget" {
+			if target["@odata.type"] == ODataPrefix+"exclusionGroupAssignmentTarget" {
 				delete(item, "settings")
 			}
 		}

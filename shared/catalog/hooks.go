@@ -35,7 +35,7 @@ func settingsInline(c *creation) {
 // reusableSettings are the references of settings to groups of reusable ones.
 func reusableSettings(d Document, found func(typeID string, holder map[string]any, key string)) {
 	walk(d[PartSettings], 0, func(node map[string]any) {
-		if node["@odata.type"] == odataPrefix+"deviceManagementConfigurationReferenceSettingValue" {
+		if node["@odata.type"] == ODataPrefix+"deviceManagementConfigurationReferenceSettingValue" {
 			found("reusable-policy-setting", node, "value")
 		}
 	})
@@ -63,15 +63,17 @@ func walk(v any, depth int, f func(map[string]any)) {
 // secret.
 func secretToken(settings []any) bool {
 	found := false
-	walk(settings, 0, func(node map[string]any) { found = found || node["valueState"] == "encryptedValueToken" })
+	walk(settings, 0, func(node map[string]any) { found = found || isToken(node) })
 	return found
 }
+
+// isToken reports whether a value is a token that stands for a secret.
+func isToken(value map[string]any) bool { return value["valueState"] == "encryptedValueToken" }
 
 // certificateReferences are the paths, below the object, of the certificate
 // profiles that it may refer to: derived type and navigation property.
 func certificateReferences(d Document) []string {
-	name, _ := d.Object()["@odata.type"].(string)
-	name = strings.TrimPrefix(name, odataPrefix)
+	name := derived(d.Object())
 	nav := certificateNavigation[name]
 	var out []string
 	for _, p := range slices.Concat(nav.single, nav.many) {
@@ -119,7 +121,7 @@ func withheld(d Document) []string {
 	if slices.Contains(personal, textAt(object, "wiFiSecurityType")) || slices.Contains(personal, textAt(object, "wifiSecurityType")) || object["preSharedKeyIsSet"] == true {
 		found = append(found, "preSharedKey")
 	}
-	if textAt(object, odataType) == odataPrefix+"iosikEv2VpnConfiguration" && textAt(object, "authenticationMethod") == "sharedSecret" {
+	if textAt(object, odataType) == ODataPrefix+"iosikEv2VpnConfiguration" && textAt(object, "authenticationMethod") == "sharedSecret" {
 		found = append(found, "sharedSecret")
 	}
 	switch kind := textAt(object, "licenseType"); { // of an edition upgrade
@@ -187,7 +189,7 @@ func omaCreation(c *creation) {
 // omaValue is the plain text as the setting's type holds it. The value of XML is
 // binary: base64 of the text.
 func omaValue(odataType, plain string) any {
-	switch strings.TrimPrefix(odataType, odataPrefix) {
+	switch strings.TrimPrefix(odataType, ODataPrefix) {
 	case "omaSettingStringXml":
 		return base64.StdEncoding.EncodeToString([]byte(plain))
 	case "omaSettingInteger", "omaSettingFloatingPoint", "omaSettingBoolean":
@@ -215,7 +217,7 @@ func (t Type) UnreadableSecrets(d Document) []string {
 		if id, ok := node["settingDefinitionId"].(string); ok {
 			name = id
 		}
-		if node["valueState"] == "encryptedValueToken" {
+		if isToken(node) {
 			found = append(found, name)
 		}
 	})

@@ -74,7 +74,7 @@ func appRelationships(c *creation) {
 
 // kind is the derived type of an object.
 func kind(object map[string]any) string {
-	return strings.TrimPrefix(textAt(object, "@odata.type"), odataPrefix)
+	return strings.TrimPrefix(textAt(object, "@odata.type"), ODataPrefix)
 }
 
 func storeAppCreation(c *creation) {
@@ -231,7 +231,7 @@ func policySetMembers(d Document, found func(typeID string, holder map[string]an
 		}
 		typeID, known := policySetPayloads[kind(item)]
 		if !known {
-			typeID, known = policySetProtections[strings.TrimPrefix(textAt(item, "itemType"), odataPrefix)]
+			typeID, known = policySetProtections[strings.TrimPrefix(textAt(item, "itemType"), ODataPrefix)]
 		}
 		if !known {
 			typeID = TypeOther

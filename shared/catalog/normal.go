@@ -37,16 +37,33 @@ var head = []string{memberSchema, memberType, memberGraphID, MemberReferences}
 
 // Decode reads a payload document. Numbers keep their digits.
 func Decode(payload []byte) (Document, error) {
-	dec := json.NewDecoder(bytes.NewReader(payload))
-	dec.UseNumber()
 	var doc Document
-	if err := dec.Decode(&doc); err != nil {
+	if err := decode(payload, &doc); err != nil {
 		return nil, fmt.Errorf("payload is not a JSON object: %w", err)
 	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("payload has more than one JSON value")
-	}
 	return doc, nil
+}
+
+// DecodeValue reads a JSON value of any kind, as a part of a document is one.
+// Numbers keep their digits.
+func DecodeValue(raw []byte) (any, error) {
+	var v any
+	if err := decode(raw, &v); err != nil {
+		return nil, fmt.Errorf("not a JSON value: %w", err)
+	}
+	return v, nil
+}
+
+func decode(raw []byte, into any) error {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	if err := dec.Decode(into); err != nil {
+		return err
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("more than one JSON value")
+	}
+	return nil
 }
 
 // Public returns a payload document without what is of no use to people and would
@@ -224,22 +241,19 @@ func clean(v any, depth int) (any, error) {
 // bookkeeping reports whether a property is OData's own. @odata.type is kept:
 // it is the only thing that tells derived types apart.
 func bookkeeping(name string) bool {
-	if name == "@odata.type" {
+	if name == odataType {
 		return false
 	}
-	return strings.HasPrefix(name, "#microsoft.graph.") || strings.Contains(name, "@odata.") || strings.HasPrefix(name, "@microsoft.graph.")
+	return strings.HasPrefix(name, ODataPrefix) || strings.Contains(name, "@odata.") || strings.HasPrefix(name, "@microsoft.graph.")
 }
 
 // sortAt sorts the arrays at path by the spelling of their elements.
 func sortAt(doc any, path string) error {
 	var failed error
-	visit(doc, path, func(holder map[string]any, key string) {
-		marks := path[len(strings.TrimRight(path, "[]{}")):]
-		descend(holder[key], marks, func(v any) {
-			if list, ok := v.([]any); ok {
-				failed = errors.Join(failed, sortList(list))
-			}
-		})
+	values(doc, path, func(v any) {
+		if list, ok := v.([]any); ok {
+			failed = errors.Join(failed, sortList(list))
+		}
 	})
 	return failed
 }

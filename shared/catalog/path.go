@@ -15,8 +15,7 @@ import (
 // present or not. Names that lead nowhere are passed over.
 func visit(doc any, path string, f func(holder map[string]any, key string)) {
 	name, rest, more := cutName(path)
-	key := strings.TrimRight(name, "[]{}")
-	marks := name[len(key):]
+	key, marks := cutMarks(name)
 	object, ok := doc.(map[string]any)
 	if !ok {
 		return
@@ -35,6 +34,12 @@ func cutName(path string) (name, rest string, more bool) {
 		return odataType, strings.TrimPrefix(rest, "."), rest != ""
 	}
 	return strings.Cut(path, ".")
+}
+
+// cutMarks takes the marks off the end of a path.
+func cutMarks(path string) (unmarked, marks string) {
+	unmarked = strings.TrimRight(path, "[]{}")
+	return unmarked, path[len(unmarked):]
 }
 
 // odataType is the annotation that names the derived type.
@@ -61,7 +66,7 @@ func descend(v any, marks string, f func(any)) {
 // values calls f for each value that the path names: of each element where the
 // path ends in [] or {}.
 func values(doc any, path string, f func(v any)) {
-	marks := path[len(strings.TrimRight(path, "[]{}")):]
+	_, marks := cutMarks(path)
 	visit(doc, path, func(holder map[string]any, key string) {
 		if v, ok := holder[key]; ok {
 			descend(v, marks, f)

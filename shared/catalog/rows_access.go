@@ -70,7 +70,7 @@ var accessRows = []Type{
 		Family: FamilyConditionalAccess, Collection: namedLocations, APIVersion: "beta", ListQuery: "$top=999",
 		NameProperty: "displayName", Identity: []string{"@odata.type", "displayName"},
 		// Global Secure Access makes it.
-		BuiltIn:    BuiltIn{Property: "@odata.type", Values: []string{odataPrefix + "compliantNetworkNamedLocation"}},
+		BuiltIn:    BuiltIn{Property: "@odata.type", Values: []string{ODataPrefix + "compliantNetworkNamedLocation"}},
 		Parts:      []Part{object(namedLocations, "")},
 		Volatile:   prefixed("object.", deletable),
 		Unordered:  []string{"object.ipRanges", "object.countriesAndRegions"},

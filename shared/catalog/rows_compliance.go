@@ -23,7 +23,7 @@ var complianceRows = []Type{
 	{
 		ID: "device-compliance-policy", Title: "Compliance policy", Family: FamilyCompliance,
 		Collection: deviceCompliancePolicies, APIVersion: "beta",
-		BuiltIn:      BuiltIn{Property: odataType, Values: []string{odataPrefix + "defaultDeviceCompliancePolicy"}},
+		BuiltIn:      BuiltIn{Property: odataType, Values: []string{ODataPrefix + "defaultDeviceCompliancePolicy"}},
 		NameProperty: "displayName", PlatformOfType: true, Identity: []string{"displayName", odataType},
 		Parts: []Part{
 			// Without the expansion the actions are missing, and their own route

@@ -223,7 +223,7 @@ func roleAssignmentCreation(c *creation) {
 		c.lack(partRoleDefinition)
 		return
 	}
-	c.body[odataType] = odataPrefix + c.t.ODataType
+	c.body[odataType] = ODataPrefix + c.t.ODataType
 	c.body["roleDefinition@odata.bind"] = graphRoot + roleDefinitions + "('" + role + "')"
 	if tags, ok := c.doc.Object()["roleScopeTags"].([]any); ok {
 		bound := []string{}

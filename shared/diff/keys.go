@@ -253,7 +253,7 @@ func (c *comparer) nameOf(path, id string) string {
 	return ""
 }
 
-func bare(odataType string) string { return strings.TrimPrefix(odataType, "#microsoft.graph.") }
+func bare(odataType string) string { return strings.TrimPrefix(odataType, catalog.ODataPrefix) }
 
 func jsonOf(v any) json.RawMessage {
 	raw, err := json.Marshal(v)

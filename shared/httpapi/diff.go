@@ -54,10 +54,7 @@ func (s *server) compare(ctx context.Context, tenantID, policyID string, from, t
 			return DiffView{}, run.ErrNotFound
 		}
 		var err error
-		if versions[i], err = s.Policies.Version(ctx, tenantID, policyID, number); err != nil {
-			return DiffView{}, err
-		}
-		if payloads[i], err = s.Archive.Get(ctx, tenantID, versions[i].PayloadKey); err != nil {
+		if versions[i], payloads[i], err = s.readVersion(ctx, tenantID, policyID, number); err != nil {
 			return DiffView{}, err
 		}
 	}
@@ -69,9 +66,6 @@ func (s *server) compare(ctx context.Context, tenantID, policyID string, from, t
 	result, err := diff.Compare(t, payloads[0], payloads[1])
 	if err != nil {
 		return DiffView{}, fmt.Errorf("compare versions: %w", err)
-	}
-	if result.Total == 0 {
-		result.Changes, result.Counts = []diff.Change{}, []diff.Count{} // lists are never null
 	}
 	complete := versions[0].Complete && versions[1].Complete && len(result.UnreadBefore)+len(result.UnreadAfter) == 0
 	return DiffView{

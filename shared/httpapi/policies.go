@@ -170,11 +170,7 @@ func (s *server) registerPolicies(api huma.API) {
 			if _, err := s.readPolicy(ctx, in.Tenant, in.Policy); err != nil {
 				return nil, s.problem(ctx, err, "policy")
 			}
-			v, err := s.Policies.Version(ctx, in.Tenant, in.Policy, in.Number)
-			if err != nil {
-				return nil, s.problem(ctx, err, "version")
-			}
-			content, err := s.Archive.Get(ctx, in.Tenant, v.PayloadKey)
+			v, content, err := s.readVersion(ctx, in.Tenant, in.Policy, in.Number)
 			if err != nil {
 				return nil, s.problem(ctx, err, "version")
 			}
@@ -193,4 +189,14 @@ func (s *server) readPolicy(ctx context.Context, tenantID, policyID string) (run
 		return run.Policy{}, run.ErrNotFound
 	}
 	return s.Policies.Policy(ctx, tenantID, policyID)
+}
+
+// readVersion reads a version and its payload. run.ErrNotFound.
+func (s *server) readVersion(ctx context.Context, tenantID, policyID string, number int) (run.Version, []byte, error) {
+	v, err := s.Policies.Version(ctx, tenantID, policyID, number)
+	if err != nil {
+		return run.Version{}, nil, err
+	}
+	payload, err := s.Archive.Get(ctx, tenantID, v.PayloadKey)
+	return v, payload, err
 }

@@ -256,14 +256,14 @@ func (c capture) read(ctx context.Context, t catalog.Type, p run.Policy) (*docum
 }
 
 func (d *document) decode(name string, raw []byte) error {
-	part, err := catalog.Decode(slices.Concat([]byte(`{"part":`), raw, []byte{'}'}))
+	part, err := catalog.DecodeValue(raw)
 	if err != nil {
 		return err
 	}
-	if _, isObject := part["part"].(map[string]any); name == catalog.PartObject && !isObject {
+	if _, isObject := part.(map[string]any); name == catalog.PartObject && !isObject {
 		return errNotAPolicy
 	}
-	d.decoded[name] = part["part"]
+	d.decoded[name] = part
 	return nil
 }
 
@@ -281,7 +281,7 @@ func withType(raw []byte, odataType string) []byte {
 	if json.Unmarshal(trimmed, &object) != nil || object.Type != nil || len(trimmed) == 0 || trimmed[0] != '{' {
 		return raw
 	}
-	head := `{"@odata.type":"#microsoft.graph.` + odataType + `"`
+	head := `{"@odata.type":"` + catalog.ODataPrefix + odataType + `"`
 	rest := bytes.TrimSpace(trimmed[1:])
 	if len(rest) > 0 && rest[0] != '}' {
 		head += ","

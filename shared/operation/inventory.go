@@ -214,9 +214,10 @@ func (s *inventorySync) policyOf(src catalog.Source, parent string, raw json.Raw
 	if parent != "" {
 		id = parent + "/" + id
 	}
+	policyID := run.PolicyID(s.tenant.ID, src.Collection(), id)
 	t, ok := src.Classify(object)
 	if !ok {
-		return run.Policy{ID: run.PolicyID(s.tenant.ID, src.Collection(), id)}, unsupported, nil
+		return run.Policy{ID: policyID}, unsupported, nil
 	}
 	text, _ := object[t.NameProperty].(string)
 	name := reason.ClipName(text)
@@ -233,7 +234,7 @@ func (s *inventorySync) policyOf(src catalog.Source, parent string, raw json.Raw
 		return run.Policy{}, policy, errNotAPolicy
 	}
 	return run.Policy{
-		ID: run.PolicyID(s.tenant.ID, t.Collection, id), TenantID: s.tenant.ID, Type: t.ID, GraphID: id, Name: name,
+		ID: policyID, TenantID: s.tenant.ID, Type: t.ID, GraphID: id, Name: name,
 		Platform: platform, ListingHash: hash,
 	}, policy, nil
 }

@@ -145,7 +145,7 @@ var mutants = []mutant{
 	{"a changed secret changes nothing", captureGo, "doc.digests[s.Place] = *answer.Value, digest\n", "doc.digests[s.Place] = *answer.Value, digest[:0]\n", operations},
 
 	// The sync.
-	{"an unknown kind is a policy", syncGo, "\tif !ok {\n\t\treturn run.Policy{ID: run.PolicyID(s.tenant.ID, src.Collection(), id)}, unsupported, nil\n\t}\n", "\t_ = ok\n", operations},
+	{"an unknown kind is a policy", syncGo, "\tif !ok {\n\t\treturn run.Policy{ID: policyID}, unsupported, nil\n\t}\n", "\t_ = ok\n", operations},
 	{"what became of an unknown kind is gone", syncGo, " || l.unsupported[id] || ", " || ", operations},
 	{"the service's own objects are policies", syncGo, "\tif src.Hidden(object) {\n", "\tif false {\n", operations},
 	{"a list of parents that broke off is believed", syncGo, "\tfor i := 0; err == nil && i < len(parents); i++ {\n", "\terr = nil\n\tfor i := 0; err == nil && i < len(parents); i++ {\n", operations},
