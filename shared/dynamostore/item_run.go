@@ -76,6 +76,7 @@ const (
 	attrCrashes     = "crashes"
 	attrRescues     = "rescues"
 	attrFault       = "fault"
+	attrWaitedFor   = "waitedFor"
 	attrCancelAt    = "cancelAt"
 	attrCanceler    = "canceler"
 	attrAttempts    = "attempts"
@@ -171,6 +172,7 @@ type runItem struct {
 	Crashes     int          `dynamodbav:"crashes"`
 	Rescues     int          `dynamodbav:"rescues"`
 	Fault       *failureItem `dynamodbav:"fault,omitempty"`
+	WaitedFor   *failureItem `dynamodbav:"waitedFor,omitempty"`
 	DispatchSeq int          `dynamodbav:"dispatchSeq"`
 	NotBefore   string       `dynamodbav:"notBefore,omitempty"`
 
@@ -191,7 +193,7 @@ func newRunItem(r run.Run) runItem {
 		UpdatedAt: optionalStamp(r.UpdatedAt), DeadlineAt: optionalStamp(r.DeadlineAt),
 		Epoch: r.Epoch, Owner: r.Owner, LeaseUntil: optionalStamp(r.LeaseUntil), Seq: r.Seq, Cursor: r.Cursor,
 		Planned: r.Planned, PlanEpoch: r.PlanEpoch, Intent: uint32(r.Intent),
-		Attempts: r.Attempts, Crashes: r.Crashes, Rescues: r.Rescues, Fault: newFailureItem(r.Fault),
+		Attempts: r.Attempts, Crashes: r.Crashes, Rescues: r.Rescues, Fault: newFailureItem(r.Fault), WaitedFor: newFailureItem(r.WaitedFor),
 		DispatchSeq: r.DispatchSeq, NotBefore: optionalStamp(r.NotBefore),
 		Scheduled: r.Scheduled, CancelAt: pointerStamp(r.CancelAt), Canceler: newCancelerItem(r.CanceledBy),
 	}
@@ -223,7 +225,7 @@ func (i runItem) run() (run.Run, error) {
 		UpdatedAt: p.optional(i.UpdatedAt), DeadlineAt: p.optional(i.DeadlineAt),
 		Epoch: i.Epoch, Owner: i.Owner, LeaseUntil: p.optional(i.LeaseUntil), Seq: i.Seq, Cursor: i.Cursor,
 		Planned: i.Planned, PlanEpoch: i.PlanEpoch, Intent: run.ItemSet(i.Intent),
-		Attempts: i.Attempts, Crashes: i.Crashes, Rescues: i.Rescues, Fault: i.Fault.failure(),
+		Attempts: i.Attempts, Crashes: i.Crashes, Rescues: i.Rescues, Fault: i.Fault.failure(), WaitedFor: i.WaitedFor.failure(),
 		DispatchSeq: i.DispatchSeq, NotBefore: p.optional(i.NotBefore),
 		Scheduled: i.Scheduled, CancelAt: p.pointer(i.CancelAt), CanceledBy: i.Canceler.initiator(),
 	}

@@ -374,6 +374,7 @@ func addOutcomes(e *expression, f run.Fence, c run.SliceCommit) error {
 	e.setNumber(attrSeq, int64(f.Seq)+1)
 	e.setNumber(attrAttempts, 0)
 	e.setNumber(attrCrashes, 0)
+	e.remove(attrWaitedFor)
 	e.whenNumber(attrCursor, int64(c.From))
 	e.setNumber(attrCursor, int64(c.From+len(c.Outcomes)))
 	e.setText(attrUpdatedAt, stamp(c.At))
@@ -439,6 +440,13 @@ func (s *Store) Release(ctx context.Context, f run.Fence, p run.Pause) (run.Run,
 		e.setNumber(attrCrashes, 0)
 	case p.Fault != nil:
 		e.add(attrCrashes, 1)
+	}
+	if p.WaitedFor != nil {
+		waitedFor, err := encodeValue(newFailureItem(p.WaitedFor))
+		if err != nil {
+			return run.Run{}, err
+		}
+		e.set(attrWaitedFor, waitedFor)
 	}
 	if p.Fault != nil {
 		fault, err := encodeValue(newFailureItem(p.Fault))

@@ -259,7 +259,7 @@ func TestExpressionAttributesExist(t *testing.T) {
 	for _, name := range []string{
 		attrStatus, attrWaiting, attrFailure, attrTotal, attrSucceeded, attrFailed, attrSkipped, attrUntouched, attrTotals, attrStartedAt, attrFinishedAt,
 		attrUpdatedAt, attrEpoch, attrOwner, attrLeaseUntil, attrSeq, attrCursor, attrPlanned, attrPlanEpoch, attrPlan, attrIntent,
-		attrCrashes, attrRescues, attrFault, attrCancelAt, attrCanceler, attrAttempts, attrDispatchSeq, attrNotBefore, attrOperation, attrTarget, attrInitiator, attrWriteToken,
+		attrCrashes, attrRescues, attrFault, attrWaitedFor, attrCancelAt, attrCanceler, attrAttempts, attrDispatchSeq, attrNotBefore, attrOperation, attrTarget, attrInitiator, attrWriteToken,
 		attrEntity, attrTenantID, attrKeyHash, attrActiveRunID, attrPayloadHash, attrLastRunID, attrReplayUntil, attrType, attrName,
 		attrNameLower, attrPlatform, attrVanishedAt, attrLatestVersion, attrLatestHash, attrLastCapturedAt, attrRev, attrRead, attrEvent,
 		attrActorID, attrRunID, attrRole, attrDisabled, attrOwners, attrSyncedAt, attrTAT, attrBlockedUntil, attrExpiresAt,

@@ -209,7 +209,7 @@ func (w *work) work(ctx context.Context) error {
 		case w.run.CancelAt != nil:
 			return w.stop(ctx, w.run.Cancellation())
 		case !w.Now().Before(w.run.DeadlineAt):
-			return w.stop(ctx, run.Failure{Code: codeDeadline})
+			return w.stop(ctx, w.run.Overdue())
 		case n > 0 && w.mustYield(ctx, budget):
 			return w.release(ctx, run.Pause{})
 		}
@@ -233,8 +233,6 @@ func (w *work) work(ctx context.Context) error {
 	return w.end(ctx, run.RunEnd{Status: status, At: now, Audit: w.run.EndAudit(status, nil, now)})
 }
 
-const codeDeadline = "deadline_exceeded"
-
 // mayNotGoOn looks whether a claimed run may be worked on at all.
 func (w *work) mayNotGoOn(ctx context.Context) (*run.Failure, error) {
 	if w.run.CancelAt != nil {
@@ -242,7 +240,8 @@ func (w *work) mayNotGoOn(ctx context.Context) (*run.Failure, error) {
 		return &f, nil
 	}
 	if !w.Now().Before(w.run.DeadlineAt) {
-		return &run.Failure{Code: codeDeadline}, nil
+		f := w.run.Overdue()
+		return &f, nil
 	}
 	if f, stuck := w.run.Stuck(); stuck {
 		return &f, nil
@@ -511,7 +510,7 @@ func (w *work) verdict(ctx context.Context, err error) error {
 	case errors.Is(err, run.ErrFenced), errors.Is(err, run.ErrRunEnded):
 		return err
 	case w.stoppedBy(errDeadline):
-		return w.stop(ctx, run.Failure{Code: codeDeadline})
+		return w.stop(ctx, w.run.Overdue())
 	case w.stoppedBy(errMustStop) && ctx.Err() == nil:
 		return w.release(ctx, run.Pause{})
 	case ctx.Err() != nil:
@@ -547,7 +546,7 @@ func (w *work) wait(ctx context.Context, wait *Wait, fault *run.Failure) error {
 	if known {
 		shown.Until = until
 	}
-	return w.release(ctx, run.Pause{NotBefore: until, Waiting: shown, Fault: fault})
+	return w.release(ctx, run.Pause{NotBefore: until, Waiting: shown, WaitedFor: &wait.Failure, Fault: fault})
 }
 
 // minBackoff keeps a run from coming back at once: it would meet the same wall.

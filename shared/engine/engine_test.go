@@ -451,6 +451,42 @@ func TestUnavailableGraphEndsTheRun(t *testing.T) {
 	})
 }
 
+// The message that continues a waiting run may come after its deadline, or its
+// last worker may die. The run then still says what it waited for, unless it had
+// gone on since.
+func TestRunThatWaitedToItsDeadlineSaysForWhat(t *testing.T) {
+	for name, c := range map[string]struct {
+		progress bool
+		want     string
+	}{
+		"nothing done since":     {want: "graph_unavailable"},
+		"an item was done since": {progress: true, want: "deadline_exceeded"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				b := newBed(t, 3)
+				began := time.Now()
+				b.op.act = func(ctx context.Context, item run.Item) (run.Outcome, error) {
+					switch {
+					case time.Since(began) < time.Minute:
+						return run.Outcome{}, &engine.Wait{Code: "graph_unavailable", After: time.Minute, Failure: run.Failure{Code: "graph_unavailable", HTTPStatus: 503}}
+					case c.progress && item.Key == "item-000":
+						return run.Outcome{Status: run.OutcomeSucceeded}, nil
+					}
+					<-ctx.Done()
+					return run.Outcome{}, ctx.Err()
+				}
+				r := b.start()
+				b.drain()
+				got := b.check(r.ID)
+				if got.Failure == nil || got.Failure.Code != c.want || got.FinishedAt.Sub(got.DeadlineAt) > time.Second {
+					t.Errorf("ended %s with %+v at %s, deadline %s", got.Status, got.Failure, got.FinishedAt, got.DeadlineAt)
+				}
+			})
+		})
+	}
+}
+
 // An operation that hangs does not hold the run beyond its deadline.
 func TestHangingOperationEndsAtTheDeadline(t *testing.T) {
 	bubble(t, func(t *testing.T) {

@@ -209,6 +209,7 @@ type Run struct {
 	Crashes     int      // workers lost and faults of ours since the last committed progress
 	Rescues     int      // messages sent by sweeps since the last claim
 	Fault       *Failure // the last fault of ours that hit the run, for whoever ends it
+	WaitedFor   *Failure // what it last waited for since the last committed progress, for whoever ends it
 	DispatchSeq int
 	NotBefore   time.Time // no worker before this; zero for at once
 }
@@ -349,6 +350,10 @@ const MaxAttempts = 500
 // where it would be failed.
 const NumberKept = "kept"
 
+// CodeDeadlineExceeded is the failure of a run whose time was over before its
+// items were done.
+const CodeDeadlineExceeded = "deadline_exceeded"
+
 // Codes that the rest of a run's items get when it ends before them.
 const (
 	CodeCanceled       = "canceled"        // skipped: someone canceled the run
@@ -411,6 +416,15 @@ func (r *Run) Stuck() (Failure, bool) {
 		return Failure{}, false
 	}
 	return Failure{Code: "stuck", Params: map[string]string{"attempts": strconv.Itoa(max(r.Attempts, r.Crashes) - 1)}}, true
+}
+
+// Overdue is why a run ends at its deadline: what it waited for in vain, when it
+// waited last, says more than that its time is over.
+func (r *Run) Overdue() Failure {
+	if r.WaitedFor != nil {
+		return *r.WaitedFor
+	}
+	return Failure{Code: CodeDeadlineExceeded}
 }
 
 // Cancellation is why a canceled run ended: that, and who wanted it.

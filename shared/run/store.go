@@ -113,6 +113,7 @@ type RunEnd struct {
 type Pause struct {
 	NotBefore time.Time // zero: it may go on at once
 	Waiting   *Waiting  // why it pauses, for people; nil when it merely goes on later
+	WaitedFor *Failure  // why the run ends should its deadline come first; nil leaves what was said before
 	Progress  bool      // the claim achieved something: Attempts and Crashes begin anew
 	Fault     *Failure  // it pauses because of a fault of ours: Crashes + 1
 	Unsettled ItemSet   // items that were begun and have no outcome

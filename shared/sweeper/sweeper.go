@@ -184,7 +184,7 @@ func decide(r run.Run, now time.Time, limits Limits) (deed, run.Failure) {
 		return ended, r.Cancellation()
 	}
 	if !now.Before(r.DeadlineAt) {
-		return ended, run.Failure{Code: "deadline_exceeded"}
+		return ended, r.Overdue()
 	}
 	if f, stuck := r.Stuck(); stuck {
 		return ended, f

@@ -174,6 +174,22 @@ func TestDeadline(t *testing.T) {
 	}
 }
 
+// A run that waited for Microsoft to the end says so, whoever ends it.
+func TestDeadlineOfAWaitingRun(t *testing.T) {
+	b := newBed(t)
+	r := b.claim(b.queued())
+	cause := run.Failure{Code: "graph_unavailable", HTTPStatus: 503}
+	if _, err := b.store.Release(t.Context(), r.Fence(), run.Pause{NotBefore: r.DeadlineAt.Add(-time.Second), WaitedFor: &cause, At: b.now}); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.after(time.Hour); got.Ended != 1 {
+		t.Fatalf("%+v", got)
+	}
+	if got := b.run(r.ID); got.Status != run.StatusFailed || got.Failure.Code != cause.Code {
+		t.Errorf("%s with %+v", got.Status, got.Failure)
+	}
+}
+
 // A run whose worker died just before the deadline ends within two minutes of it,
 // in whatever second the sweep comes.
 func TestDeadlineOfADeadWorker(t *testing.T) {

@@ -85,6 +85,8 @@ var mutants = []mutant{
 	{"no rescue", sweeperGo, "\treturn rescued, run.Failure{}\n", "\treturn nothing, run.Failure{}\n", sweeper},
 	{"only the first page is swept", sweeperGo, "\t\t\t\tif cursor = page.Next; cursor == \"\" {\n", "\t\t\t\tif cursor = page.Next; true {\n", sweeper},
 	{"one bad run ends the sweep", sweeperGo, "\tif err != nil {\n\t\treturn nothing, fmt.Errorf(\"read: %w\", err)\n\t}\n", "\tif err != nil {\n\t\tpanic(err)\n\t}\n", sweeper},
+	{"a run forgets what it waited for", "shared/run/run.go", "\tif r.WaitedFor != nil {\n\t\treturn *r.WaitedFor\n\t}\n", "", sweeper},
+	{"progress leaves what was waited for", storeRuns, "\te.remove(attrWaitedFor)\n", "", conformance},
 	{"the deadline is not swept", sweeperGo, "\tif !now.Before(r.DeadlineAt) {\n\t\treturn ended", "\tif false {\n\t\treturn ended", sweeper},
 	{"a living worker is swept", sweeperGo, "\tif r.Owner != \"\" && now.Before(r.LeaseUntil.Add(grace)) {\n", "\tif false {\n", sweeper},
 	{"a waiting run is woken", sweeperGo, "\tfor _, t := range []time.Time{r.NotBefore, r.LeaseUntil} {\n", "\tfor _, t := range []time.Time{r.LeaseUntil} {\n", sweeper},

@@ -519,7 +519,7 @@ func (s *Store) CommitSlice(ctx context.Context, f run.Fence, c run.SliceCommit)
 		}
 		r.Seq++
 		r.Cursor += len(c.Outcomes)
-		r.Intent, r.Attempts, r.Crashes, r.UpdatedAt, r.LeaseUntil = c.Unsettled, 0, 0, c.At, c.LeaseUntil
+		r.Intent, r.Attempts, r.Crashes, r.WaitedFor, r.UpdatedAt, r.LeaseUntil = c.Unsettled, 0, 0, nil, c.At, c.LeaseUntil
 		if c.End != nil {
 			if err := s.end(r, *c.End); err != nil {
 				return err
@@ -538,6 +538,9 @@ func (s *Store) Release(ctx context.Context, f run.Fence, p run.Pause) (run.Run,
 		r.DispatchSeq++
 		if p.Progress {
 			r.Attempts, r.Crashes = 0, 0
+		}
+		if p.WaitedFor != nil {
+			r.WaitedFor = p.WaitedFor
 		}
 		if p.Fault != nil {
 			r.Crashes++

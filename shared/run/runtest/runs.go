@@ -284,6 +284,25 @@ func claims(t *testing.T, open Open) {
 		w.must(err)
 		same(t, "crashes after progress", r.Crashes, 0)
 	})
+	t.Run("what a run waited for is known until there is progress", func(t *testing.T) {
+		w := newWorld(t, open)
+		r, plan := w.claimed(3)
+		cause := &run.Failure{Code: "graph_unavailable", HTTPStatus: 503, Params: map[string]string{"since": "x"}}
+		r, err := w.s.Release(w.ctx(), r.Fence(), run.Pause{Waiting: &run.Waiting{Code: cause.Code}, WaitedFor: cause, At: w.tick()})
+		w.must(err)
+		same(t, "cause", r.WaitedFor, cause)
+		r = w.claim(r.ID, "worker-2")
+		same(t, "cause after the next claim", r.WaitedFor, cause)
+		r, err = w.s.Release(w.ctx(), r.Fence(), run.Pause{At: w.tick()})
+		w.must(err)
+		same(t, "cause after a mere yield", w.stored(r.ID).WaitedFor, cause)
+		r = w.claim(r.ID, "worker-3")
+		r, err = w.commit(r, outcomes(plan[:1], w.now), nil)
+		w.must(err)
+		if r.WaitedFor != nil {
+			t.Errorf("after progress the run still says %+v", r.WaitedFor)
+		}
+	})
 	t.Run("a run given back can be claimed at once", func(t *testing.T) {
 		w := newWorld(t, open)
 		r := w.claim(w.create("k").ID, "worker-1")
