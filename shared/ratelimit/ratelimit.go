@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -119,15 +120,26 @@ func (l *Limiter) Take(ctx context.Context, lane graph.Lane, write bool, n int) 
 		return nil
 	}
 	needed := applying(lane, write)
-	for i, q := range needed {
-		if err := l.bucket(q, isScheduled(ctx)).take(ctx, lane, n); err != nil {
-			for _, taken := range needed[:i] {
-				l.bucket(taken, isScheduled(ctx)).giveBack(n)
-			}
-			return err
+	giveBack := func(taken []quota) {
+		for _, q := range taken {
+			l.bucket(q, isScheduled(ctx)).giveBack(n)
 		}
 	}
-	return nil
+	for {
+		for i, q := range needed {
+			if err := l.bucket(q, isScheduled(ctx)).take(ctx, lane, n); err != nil {
+				giveBack(needed[:i])
+				return err
+			}
+		}
+		// While the last was waited for, another request may have been told of a pause
+		// that one of the first is about.
+		now := l.clock.Now()
+		if !slices.ContainsFunc(needed, func(q quota) bool { return l.blockedUntil(q.service).After(now) }) {
+			return nil
+		}
+		giveBack(needed)
+	}
 }
 
 // Throttled implements graph.Limiter. This process stops at once, others at

@@ -203,6 +203,33 @@ func TestLimitOfOneStopsAll(t *testing.T) {
 	})
 }
 
+// A pause that is told while a token of another budget is waited for holds too.
+func TestPauseToldWhileAnotherTokenIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBed(t)
+		l := b.limiter("a")
+		until := time.Now().Add(time.Minute)
+		told := false
+		b.store.Hook = func(method string, _ bool) error {
+			b.mu.Lock()
+			b.calls[method]++
+			// The second lease of a write is that of all requests.
+			now := method == "LeaseTokens" && b.calls[method] == 3
+			b.mu.Unlock()
+			if now {
+				told = true
+				go l.Throttled(t.Context(), graph.LaneIntune, true, until)
+				time.Sleep(time.Second)
+			}
+			return nil
+		}
+		wantWait(t, l.Take(t.Context(), graph.LaneIntune, true, 1), true, time.Minute-time.Second)
+		if !told {
+			t.Fatal("no pause was told in between")
+		}
+	})
+}
+
 // Microsoft limits writes apart: reads go on when writes are limited.
 func TestLimitedWritesLeaveReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -4,6 +4,10 @@ package main
 // contract, so a breakage of either is noticed by the same conformance suite.
 var (
 	conformance = []string{"-run", "^TestConformance$/^dynamodb-local$", "./shared/dynamostore"}
+	setRules    = []string{"-run", "^TestConformance$/^dynamodb-local$/^(BackupSets|Schedules|Drifts)$", "./shared/dynamostore"}
+	startRules  = []string{"-run", "^TestConformance$/^dynamodb-local$/^Runs$/^start", "./shared/dynamostore"}
+	tenantRules = []string{"-run", "^TestConformance$/^dynamodb-local$/^Tenants$", "./shared/dynamostore"}
+	faultRules  = []string{"-run", "^TestConformance$/^dynamodb-local$/^FaultsWithoutSDKRetries$", "./shared/dynamostore"}
 	memory      = []string{"./shared/run/memstore"}
 	engine      = []string{"./shared/engine"}
 	sweeper     = []string{"./shared/sweeper", "./shared/engine"}
@@ -14,11 +18,18 @@ var (
 	operations  = []string{"./shared/operation"}
 	catalogue   = []string{"./shared/catalog"}
 	report      = []string{"./shared/httpapi"}
+	api         = []string{"./shared/httpapi"}
+	schedules   = []string{"./shared/schedule"}
+	follow      = []string{"./shared/followup"}
 )
 
 const (
 	storeStart = "shared/dynamostore/start.go"
 	storeRuns  = "shared/dynamostore/runs.go"
+	storeSets  = "shared/dynamostore/sets.go"
+	storeSched = "shared/dynamostore/schedules.go"
+	storeDrift = "shared/dynamostore/drift.go"
+	storeTen   = "shared/dynamostore/tenants.go"
 	memstore   = "shared/run/memstore/memstore.go"
 	engineGo   = "shared/engine/engine.go"
 	sweeperGo  = "shared/sweeper/sweeper.go"
@@ -26,6 +37,10 @@ const (
 	limiterGo  = "shared/ratelimit/ratelimit.go"
 	vaultGo    = "shared/kmsvault/kmsvault.go"
 	captureGo  = "shared/operation/capture.go"
+	setGo      = "shared/operation/backupset.go"
+	driftGo    = "shared/operation/drift.go"
+	firerGo    = "shared/schedule/schedule.go"
+	followGo   = "shared/followup/followup.go"
 	syncGo     = "shared/operation/inventory.go"
 	namesGo    = "shared/operation/names.go"
 	normalGo   = "shared/catalog/normal.go"
@@ -39,8 +54,6 @@ var mutants = []mutant{
 	// The lock.
 	{"no lock condition", storeStart, "\tlock.when(\"attribute_not_exists(%s)\", lock.name(attrActiveRunID))\n", "", conformance},
 	{"lock not freed", storeRuns, "\tlock.setText(attrLastRunID, r.ID)\n\tlock.remove(attrActiveRunID)\n", "\tlock.setText(attrLastRunID, r.ID)\n", conformance},
-	{"no check of the role at the start", storeStart, "\tmember.whenIn(attrRole, texts(run.RolesIncluding(n.Role)))\n", "\tmember.whenPresent()\n", conformance},
-	{"no check of the tenant at the start", storeStart, "\ttenant.when(\"%s = %s\", tenant.name(attrDisabled), tenant.value(&types.AttributeValueMemberBOOL{Value: false}))\n", "\ttenant.whenPresent()\n", conformance},
 
 	// The fence. Epoch and sequence guard each other, so they are broken together.
 	{"neither epoch nor sequence checked", storeRuns, "\te.whenNumber(attrEpoch, f.Epoch)\n\te.whenNumber(attrSeq, int64(f.Seq))\n\te.when(\"attribute_exists(%s)\", e.name(attrOwner))\n", "\te.when(\"attribute_exists(%s)\", e.name(attrOwner))\n", conformance},
@@ -48,6 +61,38 @@ var mutants = []mutant{
 	{"claim ignores the lease", storeRuns, "\tfree.when(\"attribute_not_exists(%s)\", free.name(attrOwner))\n", "", conformance},
 	{"claim before the time", storeRuns, "\t\te.when(\"(attribute_not_exists(%[1]s) OR %[1]s <= %[2]s)\", e.name(attrNotBefore), e.text(stamp(now)))\n", "", conformance},
 	{"claim of an ended run", storeRuns, "\tclaim := func(e *expression) (run.Run, error) {\n\t\te.whenIn(attrStatus, openStatuses)\n", "\tclaim := func(e *expression) (run.Run, error) {\n", conformance},
+
+	// Backup sets.
+	{"a failure takes a version out of a set", storeSets, "\tif !i.State.Held() {\n", "\tif false {\n", setRules},
+	{"a failure takes a version out of a set in memory", "shared/run/memstore/sets.go", "\t\tif in && have.State.Held() && !i.State.Held() {\n", "\t\tif false {\n", memory},
+	{"a settled item forgets why it is there", storeSets, "attrAddedAt, attrFoundation, attrWriteToken); err", "attrAddedAt, attrWriteToken); err", setRules},
+	{"a policy is in a set as it was added last", storeSets, "\tabsent := newExpression()\n\tabsent.whenAbsent()\n\terr = s.put(ctx, \"add backup item\"", "\tabsent := newExpression()\n\terr = s.put(ctx, \"add backup item\"", setRules},
+	{"an own item was there before", storeSets, "\t\tthere = before.WriteToken != token\n", "\t\tthere = before.PK != \"\"\n", faultRules},
+	{"a set is deleted under a run", storeSets, "\te.whenNumber(attrUses, b.Uses)\n\te.setText(attrName", "\te.setText(attrName", setRules},
+	{"a run that begins is counted away", storeSets, "\te.whenNumber(attrUses, b.Uses)\n\te.set(attrTally", "\te.whenPresent()\n\te.set(attrTally", setRules},
+	{"a run uses a deleted set", storeStart, "\tset.whenThere(attrDeletedAt, false)\n", "", startRules},
+	{"any number of runs use a set", storeStart, "\tset.when(\"(attribute_not_exists(%[1]s) OR size(%[1]s) < %[2]s)\", set.name(attrActiveRuns), set.number(run.MaxActiveRuns))\n", "", startRules},
+	{"a set that is there is made anew", storeStart, "\t\tsetPut, err := s.txPut(newBackupSetItem(set), absent)\n", "\t\tsetPut, err := s.txPut(newBackupSetItem(set), newExpression())\n", startRules},
+	{"a key makes two sets", storeStart, "\tfree.when(\"(attribute_not_exists(%s) OR %s <= %s)\", free.name(attrPK), free.name(attrReplayUntil), free.text(stamp(at)))\n", "\t_ = at\n", setRules},
+	{"a count whose answer was lost conflicts with itself", storeSets, "\t\tif stored.WriteToken != token {\n", "\t\tif stored.WriteToken != \"\" {\n", faultRules},
+
+	{"a creation whose answer was lost conflicts with itself", storeSets, "\tcase v.Set != nil && v.Set.CreatedAt.Equal(b.CreatedAt) && v.Set.CreatedBy == b.CreatedBy:\n\t\treturn v.Set, nil // this call, its answer was lost\n", "", faultRules},
+	{"many starts at once give up", "shared/dynamostore/store.go", "\tmaxContended = 16\n", "\tmaxContended = 8\n", []string{"-run", "^TestContention$", "./shared/dynamostore"}},
+
+	// Schedules, drift and the connection.
+	{"a paused schedule starts a run", storeStart, "\tschedule.whenNot(attrPaused)\n", "", startRules},
+	{"a removed schedule starts a run", storeStart, "\tschedule.whenNot(attrRemoved)\n", "", startRules},
+	{"a removed schedule is listed", "shared/dynamostore/queries.go", "\t\tfilter: func(e *expression) { e.whenNot(attrRemoved) },\n", "", setRules},
+	{"a schedule of an old revision is taken for told", storeSched, "\te.whenNumber(attrRev, rev)\n\te.whenNot(attrRemoved)\n", "\t_ = rev\n\te.whenNot(attrRemoved)\n", setRules},
+	{"a removed schedule stays", storeSched, "\tif err != nil || !gone {\n", "\tif err != nil || gone {\n", setRules},
+	{"a deletion whose answer was lost is an error", storeSched, "\t\treturn nil // deleted by a sending before\n", "\t\treturn run.ErrConflict\n", faultRules},
+	{"a change of a schedule is not told", storeSched, "newScheduleItem(schedule), attrApplied); err", "newScheduleItem(schedule), attrApplied, attrOpenShard, attrRunKey); err", setRules},
+	{"a firing is stored twice", storeSched, "\te := newExpression()\n\te.whenAbsent()\n\terr := s.put(ctx, \"put firing\"", "\te := newExpression()\n\terr := s.put(ctx, \"put firing\"", setRules},
+	{"a repeat of PutDrift unmarks", storeDrift, "\te := newExpression()\n\te.whenAbsent()\n\treturn s.put(ctx, \"put drift\"", "\te := newExpression()\n\treturn s.put(ctx, \"put drift\"", setRules},
+	{"a second mark of drift stands", storeDrift, "\te.whenThere(attrSeenAt, false)\n", "", setRules},
+	{"who is no member is told", storeDrift, "return !members[sub.UserID] }", "return !members[sub.UserID] && false }", setRules},
+	{"an old run says what the connection is", storeTen, "\te.when(\"(attribute_not_exists(%[1]s) OR %[1]s < %[2]s)\", e.name(attrConnectionAt), e.text(stamp(at)))\n", "", tenantRules},
+	{"a new credential leaves the fault", storeTen, "\t\te.remove(attrConnection)\n\t\te.setOptional(", "\t\te.setOptional(", tenantRules},
 
 	// Rescue.
 	{"rescue without the epoch as read", storeRuns, "\te.whenIn(attrStatus, openStatuses)\n\te.whenNumber(attrEpoch, f.Epoch)\n\te.whenNumber(attrSeq, int64(f.Seq))\n\te.whenNumber(attrDispatchSeq, int64(seen.DispatchSeq))\n", "\te.whenIn(attrStatus, openStatuses)\n", conformance},
@@ -95,9 +140,10 @@ var mutants = []mutant{
 	{"a dead letter leaves no cause", "shared/sweeper/deadletter.go", "\terr := s.Runs.NoteFault(ctx, d.TenantID, d.RunID, run.Failure{Code: \"internal\"})\n", "\t_, err := s.Runs.Run(ctx, d.TenantID, d.RunID)\n", sweeper},
 
 	// The notifier.
-	{"a notification without a deterministic key", notifierGo, "\t\tn.Kind, n.At = run.NotifyEnded, ended(now)\n", "\t\tn.Kind, n.At = run.NotifyEnded, time.Now()\n", notifier},
+	{"a notification without a deterministic key", notifierGo, "At: EndedAt(now), TenantID", "At: time.Now(), TenantID", notifier},
 	{"the end is not confirmed", notifierGo, "\treturn n.confirm(ctx, now)\n", "\treturn nil\n", notifier},
-	{"what expired in the stream stays untold", notifierGo, "\tcase ended(now).Sub(now.CreatedAt) > streamKeeps:\n", "\tcase false:\n", notifier},
+	{"what expired in the stream stays untold", notifierGo, "\tcase EndedAt(now).Sub(now.CreatedAt) > streamKeeps:\n", "\tcase false:\n", notifier},
+	{"the end of a schedule's run is left to the sweep", notifierGo, "\tcase !now.Status.Terminal(), old != nil", "\tcase !ok, old != nil", notifier},
 	{"every change notifies", notifierGo, "\tif old != nil && old.Status == now.Status {\n", "\tif false {\n", notifier},
 
 	// The start.
@@ -140,8 +186,8 @@ var mutants = []mutant{
 	{"a repeated capture takes what is incomplete", captureGo, "\t\t\tif !doc.complete() {\n", "\t\t\tif true {\n", operations},
 	{"a repeated capture says what it read", captureGo, "\t\t\tif latest.Complete {\n", "\t\t\tif false {\n", operations},
 	{"the version before its secrets", captureGo, "\t\t\tif len(doc.secrets) > 0 {\n", "\t\t\tif len(doc.secrets) > 0 && latest.Number > 0 {\n", operations},
-	{"a refused seal is passed over", captureGo, "\t\t\t\tif err != nil {\n\t\t\t\t\treturn run.Outcome{}, fmt.Errorf(\"seal secrets: %w\", err)\n\t\t\t\t}\n", "", operations},
-	{"too many secrets are a fault of ours", captureGo, "\t\t\t\tif errors.Is(err, run.ErrTooLarge) {\n\t\t\t\t\treturn run.Outcome{}, tooLarge(doc.secrets.Size())\n\t\t\t\t}\n", "", operations},
+	{"a refused seal is passed over", captureGo, "\t\t\t\tif err != nil {\n\t\t\t\t\treturn snapshot{}, fmt.Errorf(\"seal secrets: %w\", err)\n\t\t\t\t}\n", "", operations},
+	{"too many secrets are a fault of ours", captureGo, "\t\t\t\tif errors.Is(err, run.ErrTooLarge) {\n\t\t\t\t\treturn snapshot{}, tooLarge(doc.secrets.Size())\n\t\t\t\t}\n", "", operations},
 	{"a mask is taken for a secret", captureGo, "answer.Value == nil || t.IsPlaceholder(*answer.Value))", "answer.Value == nil)", operations},
 	{"a secret in the payload", captureGo, "*answer.Value, digest\n", "*answer.Value, digest+*answer.Value\n", operations},
 	{"a changed secret changes nothing", captureGo, "doc.digests[s.Place] = *answer.Value, digest\n", "doc.digests[s.Place] = *answer.Value, digest[:0]\n", operations},
@@ -178,4 +224,27 @@ var mutants = []mutant{
 	{"what is not listed is gone at once", syncGo, "\t\tif p.VanishedAt == nil && checked < verifyVanished {\n", "\t\tif p.VanishedAt == nil && checked < 0 {\n", operations},
 	{"all of a source vanishes with one type", syncGo, "|| !types[p.Type] {\n", "{\n", operations},
 	{"what stands for secrets is shown", "shared/httpapi/policies.go", "\t\t\tif content, err = catalog.Public(content); err != nil {\n", "\t\t\tif err != nil {\n", []string{"./shared/httpapi"}},
+	// Backup sets, schedules and drift.
+	{"a long list loses its lease", engineGo, "\theart.Go(func() { w.keepLease(ctx, stop, fence, 0) })\n", "\t_ = fence\n", engine},
+	{"a removed schedule's run goes on", engineGo, "\t\tif errors.Is(err, run.ErrNotFound) {\n\t\t\treturn &run.Failure{Code: \"schedule_removed\"}, nil\n\t\t}\n", "", engine},
+	{"a type that was not listed is not said", setGo, "failed = append(failed, item)", "_ = item", operations},
+	{"the policies are chosen before the tenant is listed", setGo, "\tif in.Refresh {", "\tif false {", operations},
+	{"a deleted set is filled", setGo, "err == nil && set.DeletedAt != nil", "false", operations},
+	{"what a policy needs is left out", setGo, "\tif in.Foundations && got.version.Number > 0 {", "\tif false {", operations},
+	{"what a foundation needs is left out", setGo, "\t\tneeded = append(needed, more...)\n", "\t\t_ = more\n", operations},
+	{"a missing foundation is not said", setGo, "\t\tif lacking != \"\" && o.Status", "\t\tif false && o.Status", operations},
+	{"a policy without its version stands for captured", setGo, "o.Failure, run.ItemMissing", "o.Failure, run.ItemCaptured", operations},
+	{"a part that was not read is drift", driftGo, "\t\tif c.Kind == diff.Unreadable {\n\t\t\tresult.Total--\n\t\t\tcontinue\n\t\t}\n", "", operations},
+	{"the first backup is all drift", driftGo, "|| !base.exists || got", "|| got", operations},
+	{"a policy that vanished is no drift", driftGo, "i.State.Held() && p.VanishedAt != nil", "i.State.Held() && p.VanishedAt == nil", operations},
+	{"a late firing starts a run", firerGo, "now.Sub(due) > MaxLate", "false", schedules},
+	{"a firing forgets that it started", firerGo, "\t\tIdempotencyKey: due.UTC().Format(time.RFC3339),\n", "", schedules},
+	{"every night is a run of its own", firerGo, "\t\treq.Scope = s.ID // one run of a schedule at a time\n", "\t\treq.Scope = s.ID + due.String()\n", schedules},
+	{"a lost connection pauses nothing", "shared/run/schedule.go", "\tcase t.Connection != nil:\n\t\treturn t.Connection.Code\n", "", schedules},
+	{"a set is not counted at the end of its run", followGo, "errors.Join(f.count(ctx, r), ", "errors.Join(", follow},
+	{"who did not ask is told", followGo, "\t\tif drifted && s.Drift {", "\t\tif drifted {", follow},
+	{"a set in use is deleted", "shared/httpapi/backupsets.go", "\t\t\tif err := s.inUse(ctx, b); err != nil {\n\t\t\t\treturn err\n\t\t\t}\n", "", api},
+	{"any name deletes a set", "shared/httpapi/backupsets.go", "strings.TrimSpace(in.Confirm) != b.Name", "false", api},
+	{"policies of another tenant are chosen", "shared/httpapi/backupsets.go", "!slices.ContainsFunc(known, func(p run.Policy) bool { return p.ID == id })", "len(known) > 0 && id == \"\"", api},
+	{"a comparison loses what one set has more of", "shared/backupset/compare.go", "\t\tcase later == nil || before != nil && before.PolicyID < later.PolicyID:", "\t\tcase later == nil:", api},
 }
