@@ -21,6 +21,7 @@ var allowed = map[string][]string{
 	"shared/reason":                  nil,
 	"shared/catalog":                 nil,
 	"shared/diff":                    {"shared/catalog"},
+	"shared/cadence":                 nil,
 	"shared/graph":                   {"shared/reason"},
 	"shared/ratelimit":               {"shared/run", "shared/graph"},
 	"shared/dynamostore":             {"shared/run"},
@@ -29,6 +30,7 @@ var allowed = map[string][]string{
 	"shared/s3archive":               {"shared/run"},
 	"shared/secretstore":             {"shared/run"},
 	"shared/kmsvault":                {"shared/run"},
+	"shared/eventscheduler":          {"shared/run", "shared/cadence"},
 	"shared/run/memstore":            {"shared/run"},
 	"shared/run/runtest":             {"shared/run"},
 	"shared/start":                   {"shared/run"},
@@ -36,8 +38,11 @@ var allowed = map[string][]string{
 	"shared/notifier":                {"shared/run"},
 	"shared/sweeper":                 {"shared/run"},
 	"shared/cancel":                  {"shared/run"},
-	"shared/operation":               {"shared/run", "shared/engine", "shared/graph", "shared/ratelimit", "shared/reason", "shared/catalog"},
-	"shared/httpapi":                 {"shared/run", "shared/start", "shared/cancel", "shared/reason", "shared/catalog", "shared/diff"},
+	"shared/backupset":               {"shared/run", "shared/reason"},
+	"shared/followup":                {"shared/run", "shared/reason", "shared/backupset", "shared/notifier"},
+	"shared/schedule":                {"shared/run", "shared/reason", "shared/start"},
+	"shared/operation":               {"shared/run", "shared/engine", "shared/graph", "shared/ratelimit", "shared/reason", "shared/catalog", "shared/diff"},
+	"shared/httpapi":                 {"shared/run", "shared/start", "shared/cancel", "shared/reason", "shared/catalog", "shared/diff", "shared/backupset", "shared/cadence", "shared/schedule"},
 	"shared/signin":                  {"shared/run", "shared/httpapi"},
 	"tests/graphsim/schema":          nil,
 }
@@ -45,7 +50,7 @@ var allowed = map[string][]string{
 // knowsCloud are the packages that may import an SDK or Lambda's types.
 var knowsCloud = []string{
 	"shared/dynamostore", "shared/dynamostore/streamimage", "shared/sqsqueue", "shared/s3archive", "shared/secretstore",
-	"shared/kmsvault", "shared/signin", "shared/function",
+	"shared/kmsvault", "shared/eventscheduler", "shared/signin", "shared/function",
 }
 
 type pkg struct {
