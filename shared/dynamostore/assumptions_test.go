@@ -39,6 +39,8 @@ func TestAssumptions(t *testing.T) {
 				"a token of a refused transaction is not used up":                      refusedTokens,
 				"a refused write shows the item that refused it":                       oldImages,
 				"a number that is not there counts from 0, a map entry needs its map":  additions,
+				"a set of texts has each once, and goes with its last":                 textSets,
+				"a value is kept where there is one":                                   keptValues,
 				"conditions compare absent attributes as false":                        absentAttributes,
 				"a transaction is all or nothing, whoever races":                       racers,
 				"a strong read sees what was acknowledged, whatever is written beside": strongReads,
@@ -359,6 +361,67 @@ func additions(b bare) {
 	b.want(m.Value, "a", "3")
 	if got, err := b.update(key, "ADD missing.a :n", "", image{":n": number(3)}); err == nil {
 		b.t.Errorf("an entry of a map that is not there: %v", got)
+	}
+}
+
+// Developer guide, update expressions: ADD makes a set and adds what is not in it,
+// DELETE takes out what is; DynamoDB keeps no empty set. Condition expressions: size
+// of a set is the number of its elements.
+func textSets(b bare) {
+	key := fresh()
+	b.put(with(key, nil))
+	set := func(v ...string) types.AttributeValue { return &types.AttributeValueMemberSS{Value: v} }
+	for _, step := range []struct {
+		update, condition string
+		values            image
+		want              []string
+	}{
+		{"ADD s :v", "attribute_not_exists(s)", image{":v": set("a")}, []string{"a"}},
+		{"ADD s :v", "size(s) < :n", image{":v": set("a", "b"), ":n": number(2)}, []string{"a", "b"}},
+		{"ADD s :v", "size(s) < :n", image{":v": set("c"), ":n": number(2)}, nil},
+		{"DELETE s :v", "", image{":v": set("b", "z")}, []string{"a"}},
+		{"DELETE s :v", "", image{":v": set("a")}, []string{}},
+		{"DELETE s :v", "attribute_not_exists(s)", image{":v": set("a")}, []string{}},
+	} {
+		got, err := b.update(key, step.update, step.condition, step.values)
+		var failed *types.ConditionalCheckFailedException
+		if step.want == nil {
+			if !errors.As(err, &failed) {
+				b.t.Errorf("%s if %s: %v", step.update, step.condition, err)
+			}
+			continue
+		}
+		if err != nil {
+			b.t.Fatalf("%s: %v", step.update, err)
+		}
+		var have []string
+		if s, there := got["s"].(*types.AttributeValueMemberSS); there {
+			have = slices.Sorted(slices.Values(s.Value))
+		}
+		if _, there := got["s"]; !slices.Equal(have, step.want) || there != (len(step.want) > 0) {
+			b.t.Errorf("after %s of %v the set is %v", step.update, step.values[":v"], got["s"])
+		}
+	}
+}
+
+// Developer guide, update expressions: if_not_exists sees the item as it was before.
+func keptValues(b bare) {
+	key := fresh()
+	for n := range 2 {
+		got, err := b.update(key, "SET v = if_not_exists(v, :n), w = :n REMOVE x", "attribute_not_exists(PK) OR NOT w IN (:five, :six)",
+			image{":n": number(n), ":five": number(5), ":six": number(6)})
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		b.want(got, "v", "0")
+		b.want(got, "w", strconv.Itoa(n))
+	}
+	if _, err := b.update(key, "SET w = :n", "", image{":n": number(6)}); err != nil {
+		b.t.Fatal(err)
+	}
+	var failed *types.ConditionalCheckFailedException
+	if _, err := b.update(key, "SET w = :n", "attribute_not_exists(PK) OR NOT w IN (:five, :six)", image{":n": number(1), ":five": number(5), ":six": number(6)}); !errors.As(err, &failed) {
+		b.t.Errorf("of a value that is to be kept: %v", err)
 	}
 }
 

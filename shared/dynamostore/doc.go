@@ -1,6 +1,6 @@
-// Package dynamostore keeps tenants, runs, policies and records in one DynamoDB
-// table. It implements run.Tenants, run.Runs, run.Policies, run.Records and
-// run.Rates.
+// Package dynamostore keeps tenants, runs, policies, backup sets, schedules, drift
+// and records in one DynamoDB table. It implements the contracts of package run that
+// are about what is stored there.
 //
 // It imports only package run and the AWS SDK. All keys are made in keys.go, all
 // items are marshaled through the unexported structs of the item files, and SDK

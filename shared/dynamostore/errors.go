@@ -22,6 +22,9 @@ const (
 	refused
 	// again: not done by this sending, and worth another one.
 	again
+	// contended: not done, because somebody else's write of the same items was under
+	// way. It will be over soon, and others may wait for the same.
+	contended
 	// unknown: it may or may not have been done.
 	unknown
 	// broken: not done, and sending it again would not help.
@@ -67,9 +70,10 @@ func judge(err error) (verdict, refusal, error) {
 		return unknown, nil, err // the network, or an answer nobody understood
 	}
 	switch api.ErrorCode() {
-	case "ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException",
-		"TransactionConflictException", "ReplicatedWriteConflictException":
+	case "ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException":
 		return again, nil, err
+	case "TransactionConflictException", "ReplicatedWriteConflictException":
+		return contended, nil, err
 	case "TransactionInProgressException":
 		return unknown, nil, err
 	case "IdempotentParameterMismatchException":
@@ -92,6 +96,7 @@ func judgeCanceled(canceled *types.TransactionCanceledException) (verdict, refus
 	var (
 		reasons   = make(refusal, len(canceled.CancellationReasons))
 		anyFailed bool
+		otherwise = again // unless a reason says more: nothing was written
 		final     error
 	)
 	for i, reason := range canceled.CancellationReasons {
@@ -103,6 +108,8 @@ func judgeCanceled(canceled *types.TransactionCanceledException) (verdict, refus
 		case "ConditionalCheckFailed":
 			reasons[i] = refusedItem{failed: true, image: reason.Item}
 			anyFailed = true
+		case "TransactionConflict":
+			otherwise = contended
 		case "ItemCollectionSizeLimitExceeded":
 			final = run.ErrTooLarge
 		case "ValidationError":
@@ -118,9 +125,9 @@ func judgeCanceled(canceled *types.TransactionCanceledException) (verdict, refus
 	case anyFailed:
 		return refused, reasons, canceled
 	}
-	// TransactionConflict, ThrottlingError, ProvisionedThroughputExceeded, or
-	// no reason at all: nothing was written.
-	return again, nil, canceled
+	// TransactionConflict, ThrottlingError, ProvisionedThroughputExceeded, or no
+	// reason at all.
+	return otherwise, nil, canceled
 }
 
 func tooLarge(message string) bool {

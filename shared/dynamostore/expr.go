@@ -3,6 +3,8 @@ package dynamostore
 import (
 	"errors"
 	"fmt"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,6 +18,8 @@ type expression struct {
 	values     map[string]types.AttributeValue
 	sets       []string
 	removes    []string
+	adds       []string
+	deletes    []string
 	conditions []string
 }
 
@@ -93,6 +97,45 @@ func (e *expression) remove(attrs ...string) {
 	}
 }
 
+// include adds a text to an attribute that is a set of texts.
+func (e *expression) include(attr, s string) {
+	e.adds = append(e.adds, e.name(attr)+" "+e.value(&types.AttributeValueMemberSS{Value: []string{s}}))
+}
+
+// exclude takes texts out of an attribute that is a set of texts. DynamoDB keeps no
+// empty set: with its last text the attribute goes.
+func (e *expression) exclude(attr string, texts []string) {
+	if len(texts) > 0 { // there is no empty set to take out either
+		e.deletes = append(e.deletes, e.name(attr)+" "+e.value(&types.AttributeValueMemberSS{Value: texts}))
+	}
+}
+
+// setItem puts the attributes of an item in the place of those that are stored, but
+// for its key and those that stay. What the item leaves out is removed.
+func (e *expression) setItem(item any, stay ...string) error {
+	image, err := encode(item)
+	if err != nil {
+		return err
+	}
+	for i := range reflect.TypeOf(item).NumField() {
+		attr, _, _ := strings.Cut(reflect.TypeOf(item).Field(i).Tag.Get("dynamodbav"), ",")
+		v, given := image[attr]
+		switch {
+		case attr == attrPK || attr == attrSK || slices.Contains(stay, attr):
+		case given:
+			e.set(attr, v)
+		default:
+			e.remove(attr)
+		}
+	}
+	return nil
+}
+
+// setOnce assigns a value to an attribute that has none.
+func (e *expression) setOnce(attr string, v types.AttributeValue) {
+	e.sets = append(e.sets, fmt.Sprintf("%[1]s = if_not_exists(%[1]s, %[2]s)", e.name(attr), e.value(v)))
+}
+
 func (e *expression) when(format string, args ...any) {
 	e.conditions = append(e.conditions, fmt.Sprintf(format, args...))
 }
@@ -104,6 +147,14 @@ func (e *expression) whenPresent() { e.when("attribute_exists(%s)", e.name(attrP
 func (e *expression) whenText(attr, s string) { e.when("%s = %s", e.name(attr), e.text(s)) }
 
 func (e *expression) whenNumber(attr string, n int64) { e.when("%s = %s", e.name(attr), e.number(n)) }
+
+// whenNot needs the attribute to be there and false.
+func (e *expression) whenNot(attr string) {
+	e.when("%s = %s", e.name(attr), e.value(&types.AttributeValueMemberBOOL{Value: false}))
+}
+
+// maxAlternatives is DynamoDB's limit of texts for whenIn.
+const maxAlternatives = 100
 
 // whenIn needs the attribute to be one of the texts.
 func (e *expression) whenIn(attr string, texts []string) {
@@ -121,6 +172,12 @@ func (e *expression) update() *string {
 	}
 	if len(e.removes) > 0 {
 		parts = append(parts, "REMOVE "+strings.Join(e.removes, ", "))
+	}
+	if len(e.adds) > 0 {
+		parts = append(parts, "ADD "+strings.Join(e.adds, ", "))
+	}
+	if len(e.deletes) > 0 {
+		parts = append(parts, "DELETE "+strings.Join(e.deletes, ", "))
 	}
 	s := strings.Join(parts, " ")
 	return &s
@@ -186,6 +243,12 @@ func valueSize(v types.AttributeValue) int {
 		return len(v.Value)/2 + 2
 	case *types.AttributeValueMemberB:
 		return len(v.Value)
+	case *types.AttributeValueMemberSS:
+		size := 0
+		for _, e := range v.Value {
+			size += len(e)
+		}
+		return size
 	case *types.AttributeValueMemberL:
 		size := 3
 		for _, e := range v.Value {

@@ -115,6 +115,7 @@ type versionItem struct {
 	PayloadSize int64      `dynamodbav:"payloadSize"`
 	Complete    bool       `dynamodbav:"complete"`
 	Notes       []noteItem `dynamodbav:"notes,omitempty"`
+	Refers      []string   `dynamodbav:"refers,omitempty"`
 	CapturedAt  string     `dynamodbav:"capturedAt"`
 	RunID       string     `dynamodbav:"runId"`
 	CapturedBy  string     `dynamodbav:"capturedBy,omitempty"`
@@ -127,7 +128,7 @@ func newVersionItem(v run.Version, token string) versionItem {
 		PK: k.pk, SK: k.sk, Entity: entityVersion,
 		TenantID: v.TenantID, PolicyID: v.PolicyID, Number: v.Number, PolicyType: v.PolicyType, PolicyName: v.PolicyName,
 		Platform: v.Platform, GraphID: v.GraphID, ContentHash: v.ContentHash, PayloadKey: v.PayloadKey, PayloadSize: v.PayloadSize,
-		Complete: v.Complete, CapturedAt: stamp(v.CapturedAt), RunID: v.RunID, CapturedBy: v.CapturedBy, WriteToken: token,
+		Complete: v.Complete, Refers: v.Refers, CapturedAt: stamp(v.CapturedAt), RunID: v.RunID, CapturedBy: v.CapturedBy, WriteToken: token,
 	}
 	for _, n := range v.Notes {
 		i.Notes = append(i.Notes, noteItem(n))
@@ -140,7 +141,7 @@ func (i versionItem) version() (run.Version, error) {
 	v := run.Version{
 		TenantID: i.TenantID, PolicyID: i.PolicyID, Number: i.Number, PolicyType: i.PolicyType, PolicyName: i.PolicyName,
 		Platform: i.Platform, GraphID: i.GraphID, ContentHash: i.ContentHash, PayloadKey: i.PayloadKey, PayloadSize: i.PayloadSize,
-		Complete: i.Complete, CapturedAt: p.optional(i.CapturedAt), RunID: i.RunID, CapturedBy: i.CapturedBy,
+		Complete: i.Complete, Refers: i.Refers, CapturedAt: p.optional(i.CapturedAt), RunID: i.RunID, CapturedBy: i.CapturedBy,
 	}
 	for _, n := range i.Notes {
 		v.Notes = append(v.Notes, run.Note(n))

@@ -90,23 +90,25 @@ const (
 	attrWriteToken  = "writeToken"
 )
 
-type cancelerItem struct {
-	ID   string `dynamodbav:"id"`
-	Name string `dynamodbav:"name,omitempty"`
+type initiatorItem struct {
+	ID         string `dynamodbav:"id,omitempty"`
+	Name       string `dynamodbav:"name,omitempty"`
+	ScheduleID string `dynamodbav:"scheduleId,omitempty"`
 }
 
-func newCancelerItem(by run.Initiator) *cancelerItem {
+// newInitiatorItem returns nil for nobody.
+func newInitiatorItem(by run.Initiator) *initiatorItem {
 	if by == (run.Initiator{}) {
 		return nil
 	}
-	return &cancelerItem{ID: by.UserID, Name: by.Name}
+	return &initiatorItem{ID: by.UserID, Name: by.Name, ScheduleID: by.ScheduleID}
 }
 
-func (i *cancelerItem) initiator() run.Initiator {
+func (i *initiatorItem) initiator() run.Initiator {
 	if i == nil {
 		return run.Initiator{}
 	}
-	return run.Initiator{UserID: i.ID, Name: i.Name}
+	return run.Initiator{UserID: i.ID, Name: i.Name, ScheduleID: i.ScheduleID}
 }
 
 type waitingItem struct {
@@ -136,8 +138,9 @@ type runItem struct {
 	TenantName    string     `dynamodbav:"tenantName,omitempty"`
 	Operation     string     `dynamodbav:"operation"`
 	Target        targetItem `dynamodbav:"target"`
-	InitiatorID   string     `dynamodbav:"initiatorId"`
+	InitiatorID   string     `dynamodbav:"initiatorId"` // the user's or the schedule's: see run.Initiator.ID
 	InitiatorName string     `dynamodbav:"initiatorName,omitempty"`
+	ScheduleID    string     `dynamodbav:"scheduleId,omitempty"` // absent for a person
 	Input         string     `dynamodbav:"input,omitempty"`
 	KeyHash       string     `dynamodbav:"keyHash"`
 	PayloadHash   string     `dynamodbav:"payloadHash"`
@@ -158,7 +161,7 @@ type runItem struct {
 	UpdatedAt  string         `dynamodbav:"updatedAt,omitempty"`
 	DeadlineAt string         `dynamodbav:"deadlineAt,omitempty"`
 	CancelAt   string         `dynamodbav:"cancelAt,omitempty"`
-	Canceler   *cancelerItem  `dynamodbav:"canceler,omitempty"`
+	Canceler   *initiatorItem `dynamodbav:"canceler,omitempty"`
 
 	Epoch       int64        `dynamodbav:"epoch"`
 	Owner       string       `dynamodbav:"owner,omitempty"`
@@ -186,7 +189,7 @@ func newRunItem(r run.Run) runItem {
 		PK: k.pk, SK: k.sk, Entity: entityRun,
 		TenantRuns: tenantRuns(r.TenantID), CreatedKey: createdKey(r.CreatedAt, r.ID),
 		ID: r.ID, TenantID: r.TenantID, TenantName: r.TenantName, Operation: string(r.Operation), Target: newTargetItem(r.Target),
-		InitiatorID: r.Initiator.UserID, InitiatorName: r.Initiator.Name, Input: string(r.Input), KeyHash: r.KeyHash, PayloadHash: r.PayloadHash,
+		InitiatorID: r.Initiator.ID(), InitiatorName: r.Initiator.Name, ScheduleID: r.Initiator.ScheduleID, Input: string(r.Input), KeyHash: r.KeyHash, PayloadHash: r.PayloadHash,
 		Status: string(r.Status), Failure: newFailureItem(r.Failure),
 		Total: r.Counts.Total, Succeeded: r.Counts.Succeeded, Failed: r.Counts.Failed, Skipped: r.Counts.Skipped, Untouched: r.Untouched, Totals: r.Totals,
 		CreatedAt: stamp(r.CreatedAt), StartedAt: pointerStamp(r.StartedAt), FinishedAt: pointerStamp(r.FinishedAt),
@@ -195,7 +198,7 @@ func newRunItem(r run.Run) runItem {
 		Planned: r.Planned, PlanEpoch: r.PlanEpoch, Intent: uint32(r.Intent),
 		Attempts: r.Attempts, Crashes: r.Crashes, Rescues: r.Rescues, Fault: newFailureItem(r.Fault), WaitedFor: newFailureItem(r.WaitedFor),
 		DispatchSeq: r.DispatchSeq, NotBefore: optionalStamp(r.NotBefore),
-		Scheduled: r.Scheduled, CancelAt: pointerStamp(r.CancelAt), Canceler: newCancelerItem(r.CanceledBy),
+		Scheduled: r.Scheduled, CancelAt: pointerStamp(r.CancelAt), Canceler: newInitiatorItem(r.CanceledBy),
 	}
 	if r.Waiting != nil {
 		w := newWaitingItem(*r.Waiting)
@@ -205,7 +208,7 @@ func newRunItem(r run.Run) runItem {
 		i.Totals = map[string]int{}
 	}
 	if !r.Status.Terminal() {
-		i.ActiveInitiator = r.Initiator.UserID
+		i.ActiveInitiator = r.Initiator.ID()
 		i.OpenShard, i.RunKey = shardOf(openRunShard, r.ID), r.ID
 	}
 	return i
@@ -218,7 +221,7 @@ func (i runItem) run() (run.Run, error) {
 	var p stampParser
 	r := run.Run{
 		ID: i.ID, TenantID: i.TenantID, TenantName: i.TenantName, Operation: run.Operation(i.Operation), Target: i.Target.target(),
-		Initiator: run.Initiator{UserID: i.InitiatorID, Name: i.InitiatorName}, KeyHash: i.KeyHash, PayloadHash: i.PayloadHash,
+		Initiator: run.Initiator{Name: i.InitiatorName, ScheduleID: i.ScheduleID}, KeyHash: i.KeyHash, PayloadHash: i.PayloadHash,
 		Status: run.Status(i.Status), Failure: i.Failure.failure(),
 		Counts: run.Counts{Total: i.Total, Succeeded: i.Succeeded, Failed: i.Failed, Skipped: i.Skipped}, Untouched: i.Untouched,
 		CreatedAt: p.optional(i.CreatedAt), StartedAt: p.pointer(i.StartedAt), FinishedAt: p.pointer(i.FinishedAt),
@@ -228,6 +231,9 @@ func (i runItem) run() (run.Run, error) {
 		Attempts: i.Attempts, Crashes: i.Crashes, Rescues: i.Rescues, Fault: i.Fault.failure(), WaitedFor: i.WaitedFor.failure(),
 		DispatchSeq: i.DispatchSeq, NotBefore: p.optional(i.NotBefore),
 		Scheduled: i.Scheduled, CancelAt: p.pointer(i.CancelAt), CanceledBy: i.Canceler.initiator(),
+	}
+	if i.ScheduleID == "" {
+		r.Initiator.UserID = i.InitiatorID
 	}
 	if len(i.Totals) > 0 {
 		r.Totals = i.Totals
@@ -400,7 +406,8 @@ func (i lockItem) lock() run.Lock {
 	return run.Lock{TenantID: i.TenantID, KeyHash: i.KeyHash, ActiveRunID: i.ActiveRunID, PayloadHash: i.PayloadHash, LastRunID: i.LastRunID}
 }
 
-// replayItem remembers a client's Idempotency-Key. ExpiresAt lets DynamoDB
+// replayItem remembers a client's Idempotency-Key; runId is the run or the backup
+// set that it brought about. ExpiresAt lets DynamoDB
 // delete it some time after; ReplayUntil is what counts.
 type replayItem struct {
 	PK          string `dynamodbav:"PK"`

@@ -5,22 +5,40 @@ import (
 )
 
 type tenantItem struct {
-	PK             string `dynamodbav:"PK"`
-	SK             string `dynamodbav:"SK"`
-	Entity         string `dynamodbav:"entity"`
-	ID             string `dynamodbav:"id"`
-	Name           string `dynamodbav:"name"`
-	GraphTenantID  string `dynamodbav:"graphTenantId,omitempty"`
-	ClientID       string `dynamodbav:"clientId,omitempty"`
-	Cloud          string `dynamodbav:"cloud,omitempty"`
-	CredentialKind string `dynamodbav:"credentialKind,omitempty"`
-	CredentialRef  string `dynamodbav:"credentialRef,omitempty"`
-	Disabled       bool   `dynamodbav:"disabled"`
-	Owners         int    `dynamodbav:"owners"`
-	CreatedAt      string `dynamodbav:"createdAt,omitempty"`
-	UpdatedAt      string `dynamodbav:"updatedAt,omitempty"`
-	Rev            int64  `dynamodbav:"rev"`
+	PK             string          `dynamodbav:"PK"`
+	SK             string          `dynamodbav:"SK"`
+	Entity         string          `dynamodbav:"entity"`
+	ID             string          `dynamodbav:"id"`
+	Name           string          `dynamodbav:"name"`
+	GraphTenantID  string          `dynamodbav:"graphTenantId,omitempty"`
+	ClientID       string          `dynamodbav:"clientId,omitempty"`
+	Cloud          string          `dynamodbav:"cloud,omitempty"`
+	CredentialKind string          `dynamodbav:"credentialKind,omitempty"`
+	CredentialRef  string          `dynamodbav:"credentialRef,omitempty"`
+	Disabled       bool            `dynamodbav:"disabled"`
+	Connection     *connectionItem `dynamodbav:"connection,omitempty"`
+	ConnectionAt   string          `dynamodbav:"connectionAt,omitempty"` // as of when connection, or its absence, is known
+	Owners         int             `dynamodbav:"owners"`
+	CreatedAt      string          `dynamodbav:"createdAt,omitempty"`
+	UpdatedAt      string          `dynamodbav:"updatedAt,omitempty"`
+	Rev            int64           `dynamodbav:"rev"`
 }
+
+// Attributes of a tenant that expressions name.
+const (
+	attrConnection   = "connection"
+	attrConnectionAt = "connectionAt"
+)
+
+// connectionItem is a run.ConnectionFault.
+type connectionItem struct {
+	Code  string `dynamodbav:"code"`
+	RunID string `dynamodbav:"runId,omitempty"`
+	At    string `dynamodbav:"at,omitempty"`
+}
+
+// newTenantItem is a new tenant, of which nothing is known yet: whether it can be
+// reached is stored by updates alone.
 
 func newTenantItem(t run.Tenant) tenantItem {
 	k := tenantKey(t.ID)
@@ -38,6 +56,9 @@ func (i tenantItem) tenant() (run.Tenant, error) {
 		ID: i.ID, Name: i.Name, GraphTenantID: i.GraphTenantID, ClientID: i.ClientID, Cloud: run.Cloud(i.Cloud),
 		CredentialKind: run.CredentialKind(i.CredentialKind), CredentialRef: i.CredentialRef, Disabled: i.Disabled, Owners: i.Owners,
 		CreatedAt: p.optional(i.CreatedAt), UpdatedAt: p.optional(i.UpdatedAt), Rev: i.Rev,
+	}
+	if c := i.Connection; c != nil {
+		t.Connection = &run.ConnectionFault{Code: c.Code, RunID: c.RunID, At: p.optional(c.At)}
 	}
 	return t, p.err
 }

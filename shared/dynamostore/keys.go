@@ -48,6 +48,12 @@ const (
 	entityNotification = "Notification"
 	entityAudit        = "Audit"
 	entityRate         = "Rate"
+	entityBackupSet    = "BackupSet"
+	entityBackupItem   = "BackupItem"
+	entitySchedule     = "Schedule"
+	entityFiring       = "Firing"
+	entityDrift        = "Drift"
+	entitySubscription = "Subscription"
 )
 
 // key is the primary key of one item.
@@ -110,6 +116,32 @@ func auditKey(tenantID string, at time.Time, runID, event, token string) key {
 
 func rateKey(k run.RateKey) key { return key{partition(k.TenantID) + "L#" + k.Service, "B"} }
 
+func backupSetKey(tenantID, setID string) key {
+	return key{setsPartition(tenantID), backupSetPrefix + setID}
+}
+
+// backupItemKey puts the items of a set in a partition of its own, as versions are
+// kept apart from the inventory.
+func backupItemKey(tenantID, setID, policyID string) key {
+	return key{itemsPartition(tenantID, setID), backupItemPrefix + policyID}
+}
+
+func scheduleKey(tenantID, scheduleID string) key {
+	return key{partition(tenantID), schedulePrefix + scheduleID}
+}
+
+func firingKey(tenantID, scheduleID string, dueAt time.Time) key {
+	return key{firingsPartition(tenantID, scheduleID), firingPrefix + stamp(dueAt)}
+}
+
+func driftKey(tenantID, driftID string) key {
+	return key{driftPartition(tenantID), driftPrefix + driftID}
+}
+
+func subscriptionKey(tenantID, userID string) key {
+	return key{partition(tenantID), subscriptionPrefix + userID}
+}
+
 // Prefixes of sort keys.
 const (
 	memberPrefix       = "MEM#"
@@ -118,6 +150,12 @@ const (
 	typeSyncPrefix     = "TYPE#"
 	versionPrefix      = "V#"
 	notificationPrefix = "N#"
+	backupSetPrefix    = "B#"
+	backupItemPrefix   = "I#"
+	schedulePrefix     = "SCHED#"
+	firingPrefix       = "F#"
+	driftPrefix        = "D#"
+	subscriptionPrefix = "SUB#"
 )
 
 func runPartition(tenantID, runID string) string { return partition(tenantID) + "R#" + runID }
@@ -132,6 +170,16 @@ func notificationsPartition(tenantID, userID string) string {
 	return partition(tenantID) + "U#" + userID
 }
 
+func setsPartition(tenantID string) string { return partition(tenantID) + "SETS" }
+
+func itemsPartition(tenantID, setID string) string { return partition(tenantID) + "B#" + setID }
+
+func firingsPartition(tenantID, scheduleID string) string {
+	return partition(tenantID) + "S#" + scheduleID
+}
+
+func driftPartition(tenantID string) string { return partition(tenantID) + "DRIFT" }
+
 func auditPartition(tenantID string, m month) string {
 	return partition(tenantID) + "A#" + m.String()
 }
@@ -142,17 +190,19 @@ func tenantRuns(tenantID string) string { return partition(tenantID) + "RUNS" }
 
 func createdKey(at time.Time, runID string) string { return stamp(at) + "#" + runID }
 
-// The index OpenRuns holds what a sweep must look at: runs that are open, and
-// ends whose notification is not confirmed.
+// The index OpenRuns holds what a sweep must look at: runs that are open, ends
+// whose notification is not confirmed, and schedules that the timetable may not
+// have as they stand.
 const (
 	openRunShard    = "OPEN"
 	unnotifiedShard = "NOTIFY"
+	unappliedShard  = "SCHED"
 )
 
-// shardOf spreads runs over a few partitions of their index.
-func shardOf(kind, runID string) string {
+// shardOf spreads what has to be looked at over a few partitions of its index.
+func shardOf(kind, id string) string {
 	h := fnv.New32a()
-	_, _ = h.Write([]byte(runID))
+	_, _ = h.Write([]byte(id))
 	return shardKey(kind, int(h.Sum32()%run.OpenShards))
 }
 

@@ -148,9 +148,10 @@ func (s *Store) collect(ctx context.Context, q query, at *position, limit, round
 			return nil, nil, run.ErrBadCursor
 		}
 	}
-	for range rounds {
+	for n := range rounds {
 		look := limit + 1 - len(images)
-		if q.filter != nil {
+		// Most filters leave out little: the first look is no wider than without one.
+		if q.filter != nil && n > 0 {
 			look = max(look, filterLook)
 		}
 		out, err := s.query(ctx, q.input(s.table, int32(look), start))

@@ -3,6 +3,8 @@ package dynamostore
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,6 +55,34 @@ func (s *Store) policy(ctx context.Context, tenantID, policyID string) (run.Poli
 	return decodePolicy(image)
 }
 
+// PoliciesByID implements run.Policies.
+func (s *Store) PoliciesByID(ctx context.Context, tenantID string, policyIDs []string) ([]run.Policy, error) {
+	if !plain(tenantID) {
+		return nil, nil
+	}
+	var wanted []key
+	for _, id := range slices.Compact(slices.Sorted(slices.Values(policyIDs))) {
+		if plain(id) {
+			wanted = append(wanted, policyKey(tenantID, id))
+		}
+	}
+	var found []run.Policy
+	for some := range slices.Chunk(wanted, maxBatchGet) {
+		images, err := s.batchGet(ctx, some)
+		if err != nil {
+			return nil, err
+		}
+		for _, image := range images {
+			p, err := decodePolicy(image)
+			if err != nil {
+				return nil, err
+			}
+			found = append(found, p)
+		}
+	}
+	return found, nil
+}
+
 // fillLastSeen sets when a policy was last listed: at its type's last complete
 // sync, or when it was first seen if that is later. When a vanished policy was
 // listed last is not known; it stays zero.
@@ -71,8 +101,8 @@ func (s *Store) ListPolicies(ctx context.Context, q run.PolicyQuery, p run.PageR
 	if !plain(q.TenantID) {
 		return run.Page[run.Policy]{}, nil
 	}
-	if len(q.Types) > 100 {
-		return run.Page[run.Policy]{}, errors.New("list policies: more than 100 types")
+	if len(q.Types) > maxAlternatives {
+		return run.Page[run.Policy]{}, fmt.Errorf("list policies: more than %d types", maxAlternatives)
 	}
 	tag, err := queryTag("policies", q)
 	if err != nil {

@@ -67,22 +67,22 @@ func runsOfTenant(q run.RunQuery) query {
 	return out
 }
 
-func activeRunsOfUser(userID string) query {
+func activeRunsOf(initiatorID string) query {
 	return query{
-		index: indexActiveRunsByInitiator, hashAttr: attrActiveInitiator, hash: userID, rangeAttr: attrCreatedKey, newest: true,
+		index: indexActiveRunsByInitiator, hashAttr: attrActiveInitiator, hash: initiatorID, rangeAttr: attrCreatedKey, newest: true,
 		start: func(p position) (map[string]types.AttributeValue, bool) {
 			runID, ok := runOfCreatedKey(p.Key)
 			if !ok || p.Tenant == "" {
 				return nil, false
 			}
-			return with(runKey(p.Tenant, runID), attrActiveInitiator, userID, attrCreatedKey, p.Key), true
+			return with(runKey(p.Tenant, runID), attrActiveInitiator, initiatorID, attrCreatedKey, p.Key), true
 		},
 		position: tenantPosition(attrCreatedKey),
 	}
 }
 
-// sweepRunsOf reads keys only: the index holds nothing else.
-func sweepRunsOf(kind string, shard int) query {
+// toSweep reads keys only: the index holds nothing else. at is the key of an entry.
+func toSweep(kind string, shard int, at func(tenantID, id string) key) query {
 	hash := shardKey(kind, shard)
 	return query{
 		index: indexOpenRuns, hashAttr: attrOpenShard, hash: hash, rangeAttr: attrRunKey,
@@ -90,12 +90,9 @@ func sweepRunsOf(kind string, shard int) query {
 			if p.Tenant == "" || !plain(p.Key) {
 				return nil, false
 			}
-			return with(runKey(p.Tenant, p.Key), attrOpenShard, hash, attrRunKey, p.Key), true
+			return with(at(p.Tenant, p.Key), attrOpenShard, hash, attrRunKey, p.Key), true
 		},
-		position: func(image map[string]types.AttributeValue) (position, error) {
-			ref, err := decodeRunRef(image)
-			return position{Tenant: ref.TenantID, Key: ref.RunID}, err
-		},
+		position: tenantPosition(attrRunKey),
 	}
 }
 
@@ -109,19 +106,38 @@ func outcomesOfRun(tenantID, runID string, fromSeq int) query {
 	}
 }
 
-func policiesOfTenant(q run.PolicyQuery) query {
-	hash := policiesPartition(q.TenantID)
-	out := query{
+// byName reads what has a policy's name and is in one partition. at is the key of
+// an entry, by policy.
+func byName(hash string, at func(policyID string) key) query {
+	return query{
 		index: indexPoliciesByTenantAndName, hashAttr: attrTenantPolicies, hash: hash, rangeAttr: attrNameKey,
 		start: func(p position) (map[string]types.AttributeValue, bool) {
 			i := strings.LastIndex(p.Key, nameSeparator)
 			if i < 0 || p.Tenant != "" || !plain(p.Key[i+len(nameSeparator):]) {
 				return nil, false
 			}
-			return with(policyKey(q.TenantID, p.Key[i+len(nameSeparator):]), attrTenantPolicies, hash, attrNameKey, p.Key), true
+			return with(at(p.Key[i+len(nameSeparator):]), attrTenantPolicies, hash, attrNameKey, p.Key), true
 		},
 		position: sortPosition(attrNameKey),
 	}
+}
+
+// whenNamed looks for a part of a name, whatever its case.
+func (e *expression) whenNamed(search string) {
+	e.when("contains(%s, %s)", e.name(attrNameLower), e.text(strings.ToLower(search)))
+}
+
+// whenThere needs an attribute to be there or not.
+func (e *expression) whenThere(attr string, there bool) {
+	function := "attribute_not_exists"
+	if there {
+		function = "attribute_exists"
+	}
+	e.when("%s(%s)", function, e.name(attr))
+}
+
+func policiesOfTenant(q run.PolicyQuery) query {
+	out := byName(policiesPartition(q.TenantID), func(policyID string) key { return policyKey(q.TenantID, policyID) })
 	if len(q.Types) > 0 || q.Platform != "" || q.Search != "" || q.Vanished != nil {
 		out.filter = func(e *expression) {
 			if len(q.Types) > 0 {
@@ -131,14 +147,10 @@ func policiesOfTenant(q run.PolicyQuery) query {
 				e.whenText(attrPlatform, q.Platform)
 			}
 			if q.Search != "" {
-				e.when("contains(%s, %s)", e.name(attrNameLower), e.text(strings.ToLower(q.Search)))
+				e.whenNamed(q.Search)
 			}
 			if q.Vanished != nil {
-				function := "attribute_not_exists"
-				if *q.Vanished {
-					function = "attribute_exists"
-				}
-				e.when("%s(%s)", function, e.name(attrVanishedAt))
+				e.whenThere(attrVanishedAt, *q.Vanished)
 			}
 		}
 	}
@@ -159,6 +171,115 @@ func versionsOfPolicy(tenantID, policyID string) query {
 		hashAttr: attrPK, hash: pk, rangeAttr: attrSK, prefix: versionPrefix, newest: true,
 		start: tableStart(pk, versionPrefix), position: sortPosition(attrSK),
 	}
+}
+
+// setsOfTenant reads the sets made within a time. Ids sort by the millisecond; what
+// is finer is left to the filter.
+func setsOfTenant(q run.SetQuery) query {
+	pk := setsPartition(q.TenantID)
+	out := query{
+		hashAttr: attrPK, hash: pk, rangeAttr: attrSK, newest: true,
+		start: tableStart(pk, backupSetPrefix), position: sortPosition(attrSK),
+	}
+	var from, to string
+	if !q.From.IsZero() {
+		from = run.FirstID(run.PrefixSet, q.From)
+	}
+	if !q.To.IsZero() {
+		to = run.FirstID(run.PrefixSet, q.To.Add(time.Millisecond))
+	}
+	out.between(backupSetPrefix, from, to)
+	out.filter = func(e *expression) {
+		e.whenThere(attrDeletedAt, q.Deleted)
+		if q.Search != "" {
+			e.whenNamed(q.Search)
+		}
+		if !q.From.IsZero() {
+			e.when("%s >= %s", e.name(attrCreatedAt), e.text(stamp(q.From)))
+		}
+		if !q.To.IsZero() {
+			e.when("%s < %s", e.name(attrCreatedAt), e.text(stamp(q.To)))
+		}
+	}
+	return out
+}
+
+func itemsOfSetByName(q run.ItemQuery) query {
+	out := byName(itemsPartition(q.TenantID, q.SetID), func(policyID string) key { return backupItemKey(q.TenantID, q.SetID, policyID) })
+	if len(q.States)+len(q.Types) > 0 || q.Search != "" || q.Code != "" {
+		out.filter = func(e *expression) {
+			if len(q.States) > 0 {
+				e.whenIn(attrState, texts(q.States))
+			}
+			if len(q.Types) > 0 {
+				e.whenIn(attrType, q.Types)
+			}
+			if q.Search != "" {
+				e.whenNamed(q.Search)
+			}
+			if q.Code != "" {
+				e.whenText(attrCode, q.Code)
+			}
+		}
+	}
+	return out
+}
+
+func itemsOfSet(tenantID, setID string) query {
+	pk := itemsPartition(tenantID, setID)
+	return query{
+		hashAttr: attrPK, hash: pk, rangeAttr: attrSK, prefix: backupItemPrefix,
+		start: tableStart(pk, backupItemPrefix), position: sortPosition(attrSK),
+	}
+}
+
+func schedulesOfTenant(tenantID string) query {
+	return query{
+		hashAttr: attrPK, hash: partition(tenantID), rangeAttr: attrSK, prefix: schedulePrefix,
+		filter: func(e *expression) { e.whenNot(attrRemoved) },
+	}
+}
+
+func firingsOfSchedule(tenantID, scheduleID string) query {
+	pk := firingsPartition(tenantID, scheduleID)
+	return query{
+		hashAttr: attrPK, hash: pk, rangeAttr: attrSK, prefix: firingPrefix, newest: true,
+		start: tableStart(pk, firingPrefix), position: sortPosition(attrSK),
+	}
+}
+
+// driftOfTenant reads drift, newest first; that of one run is found by the prefix
+// of its ids.
+func driftOfTenant(q run.DriftQuery) query {
+	pk, prefix := driftPartition(q.TenantID), driftPrefix
+	if q.RunID != "" {
+		prefix += run.DriftID(q.RunID, "")
+	}
+	out := query{
+		hashAttr: attrPK, hash: pk, rangeAttr: attrSK, prefix: prefix, newest: true,
+		start: tableStart(pk, prefix), position: sortPosition(attrSK),
+	}
+	if len(q.Kinds)+len(q.Types) > 0 || q.PolicyID != "" || q.Open != nil {
+		out.filter = func(e *expression) {
+			if len(q.Kinds) > 0 {
+				e.whenIn(attrKind, texts(q.Kinds))
+			}
+			if len(q.Types) > 0 {
+				e.whenIn(attrType, q.Types)
+			}
+			if q.PolicyID != "" {
+				e.whenText(attrPolicyID, q.PolicyID)
+			}
+			if q.Open != nil {
+				e.whenThere(attrSeenAt, !*q.Open)
+			}
+		}
+	}
+	return out
+}
+
+func subscriptionsOfTenant(tenantID string) query {
+	return query{hashAttr: attrPK, hash: partition(tenantID), rangeAttr: attrSK, prefix: subscriptionPrefix}
 }
 
 func notificationsOfUser(q run.NotificationQuery) query {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -24,15 +23,15 @@ func (s *Store) ListRuns(ctx context.Context, q run.RunQuery, p run.PageRequest)
 }
 
 // ActiveRuns implements run.Runs.
-func (s *Store) ActiveRuns(ctx context.Context, userID string, p run.PageRequest) (run.Page[run.Run], error) {
-	if !plain(userID) {
+func (s *Store) ActiveRuns(ctx context.Context, initiatorID string, p run.PageRequest) (run.Page[run.Run], error) {
+	if !plain(initiatorID) {
 		return run.Page[run.Run]{}, nil
 	}
-	tag, err := queryTag("active runs", userID)
+	tag, err := queryTag("active runs", initiatorID)
 	if err != nil {
 		return run.Page[run.Run]{}, err
 	}
-	return s.pageOfRuns(ctx, activeRunsOfUser(userID), tag, p, func(r run.Run) bool { return !r.Status.Terminal() })
+	return s.pageOfRuns(ctx, activeRunsOf(initiatorID), tag, p, func(r run.Run) bool { return !r.Status.Terminal() })
 }
 
 // pageOfRuns reads a page of an index and then the runs that it names. The
@@ -89,33 +88,44 @@ func (s *Store) Unnotified(ctx context.Context, shard int, p run.PageRequest) (r
 }
 
 func (s *Store) sweepRuns(ctx context.Context, kind string, shard int, p run.PageRequest) (run.Page[run.RunRef], error) {
-	if shard < 0 || shard >= run.OpenShards {
-		return run.Page[run.RunRef]{}, nil
-	}
-	tag, err := queryTag("runs to sweep", []any{kind, shard})
-	if err != nil {
-		return run.Page[run.RunRef]{}, err
-	}
-	return page(ctx, s, sweepRunsOf(kind, shard), tag, p, decodeRunRef)
+	return sweep(ctx, s, kind, shard, p, runKey, func(tenantID, id string) run.RunRef { return run.RunRef{TenantID: tenantID, RunID: id} })
 }
 
-// decodeRunRef reads which run an entry of the index of open runs is of: the
-// index holds keys only, so the tenant is read from the partition key.
-func decodeRunRef(image map[string]types.AttributeValue) (run.RunRef, error) {
+// sweep reads a page of what a sweep must look at. at is the key of an entry, by
+// tenant and id.
+func sweep[T any](ctx context.Context, s *Store, kind string, shard int, p run.PageRequest, at func(tenantID, id string) key, ref func(tenantID, id string) T) (run.Page[T], error) {
+	if shard < 0 || shard >= run.OpenShards {
+		return run.Page[T]{}, nil
+	}
+	tag, err := queryTag("to sweep", []any{kind, shard})
+	if err != nil {
+		return run.Page[T]{}, err
+	}
+	return page(ctx, s, toSweep(kind, shard, at), tag, p, func(image map[string]types.AttributeValue) (T, error) {
+		tenantID, id, err := decodeSwept(image, at)
+		return ref(tenantID, id), err
+	})
+}
+
+// decodeSwept reads what an entry of the index of open runs is of: the index holds
+// keys only, so the tenant is read from the partition key.
+func decodeSwept(image map[string]types.AttributeValue, at func(tenantID, id string) key) (tenantID, id string, err error) {
+	p, err := tenantPosition(attrRunKey)(image)
+	if err != nil {
+		return "", "", err
+	}
 	pk, err := textOf(image, attrPK)
 	if err != nil {
-		return run.RunRef{}, err
+		return "", "", err
 	}
-	id, err := textOf(image, attrRunKey)
+	sk, err := textOf(image, attrSK)
 	if err != nil {
-		return run.RunRef{}, err
+		return "", "", err
 	}
-	tenant, ok := strings.CutPrefix(pk, "T#")
-	tenant, ok2 := strings.CutSuffix(tenant, "#R#"+id)
-	if !ok || !ok2 || !plain(tenant, id) || runKey(tenant, id).pk != pk {
-		return run.RunRef{}, errors.New("index entry is no run")
+	if !plain(p.Tenant, p.Key) || at(p.Tenant, p.Key) != (key{pk, sk}) {
+		return "", "", errors.New("index entry is not of what it names")
 	}
-	return run.RunRef{TenantID: tenant, RunID: id}, nil
+	return p.Tenant, p.Key, nil
 }
 
 // Outcomes implements run.Runs. Outcomes are stored a chunk at a time and without

@@ -105,7 +105,7 @@ func (s *Store) Claim(ctx context.Context, tenantID, runID, owner string, now, l
 		e.add(attrEpoch, 1)
 		e.add(attrAttempts, 1)
 		e.setNumber(attrRescues, 0)
-		e.sets = append(e.sets, fmt.Sprintf("%[1]s = if_not_exists(%[1]s, %[2]s)", e.name(attrStartedAt), e.text(stamp(now))))
+		e.setOnce(attrStartedAt, &types.AttributeValueMemberS{Value: stamp(now)})
 		e.setText(attrUpdatedAt, stamp(now))
 		e.remove(attrWaiting, attrNotBefore)
 		return s.updateRun(ctx, "claim", runKey(tenantID, runID), e, func(_ runItem, r run.Run) error {
@@ -282,11 +282,14 @@ func (s *Store) BeginSlice(ctx context.Context, f run.Fence, items run.ItemSet, 
 	switch {
 	case !plain(f.TenantID, f.RunID):
 		return run.Run{}, run.ErrNotFound
-	case items == 0 || items.End() > run.MaxSliceItems:
-		return run.Run{}, errors.New("begin slice: no items, or too many")
+	case items.End() > run.MaxSliceItems:
+		return run.Run{}, errors.New("begin slice: too many items")
 	}
 	e := newExpression()
 	whenFenced(e, f)
+	if items == 0 {
+		e.when("%s = %s", e.name(attrPlanned), e.value(&types.AttributeValueMemberBOOL{Value: false}))
+	}
 	e.setNumber(attrIntent, int64(items))
 	e.setText(attrLeaseUntil, stamp(lease))
 	e.setText(attrUpdatedAt, stamp(now))
@@ -525,7 +528,7 @@ func (s *Store) RequestCancel(ctx context.Context, tenantID, runID string, c run
 	if err != nil {
 		return run.Run{}, fmt.Errorf("request cancel: %w", err)
 	}
-	canceler, err := encodeValue(newCancelerItem(c.By))
+	canceler, err := encodeValue(newInitiatorItem(c.By))
 	if err != nil {
 		return run.Run{}, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -18,15 +19,20 @@ const (
 
 // StartView implements run.Runs with one BatchGetItem.
 func (s *Store) StartView(ctx context.Context, q run.StartQuery) (run.StartView, error) {
-	if !plain(q.TenantID, q.UserID, q.KeyHash) {
+	if !plain(q.TenantID) {
 		return run.StartView{}, nil // names nothing, so nothing is there
 	}
-	wanted := []key{tenantKey(q.TenantID), memberKey(q.TenantID, q.UserID), lockKey(q.TenantID, q.KeyHash)}
-	if plain(q.IdempotencyKey) {
-		wanted = append(wanted, replayKey(q.TenantID, q.IdempotencyKey))
-	}
-	if plain(q.PolicyID) {
-		wanted = append(wanted, policyKey(q.TenantID, q.PolicyID))
+	wanted := []key{tenantKey(q.TenantID)}
+	for _, w := range []struct {
+		id string
+		at func(tenantID, id string) key
+	}{
+		{q.UserID, memberKey}, {q.KeyHash, lockKey}, {q.IdempotencyKey, replayKey},
+		{q.PolicyID, policyKey}, {q.SetID, backupSetKey}, {q.ScheduleID, scheduleKey},
+	} {
+		if plain(w.id) {
+			wanted = append(wanted, w.at(q.TenantID, w.id))
+		}
 	}
 	images, err := s.batchGet(ctx, wanted)
 	if err != nil {
@@ -49,6 +55,10 @@ func (s *Store) StartView(ctx context.Context, q run.StartQuery) (run.StartView,
 			v.Replay, err = pointer(decodeReplay(image))
 		case entityPolicy:
 			v.Policy, err = pointer(decodePolicy(image))
+		case entityBackupSet:
+			v.Set, err = pointer(decodeBackupSet(image))
+		case entitySchedule:
+			v.Schedule, err = pointer(decodeSchedule(image))
 		default:
 			err = fmt.Errorf("stored item is an unexpected %.20q", entity)
 		}
@@ -116,26 +126,32 @@ func decodeReplay(image map[string]types.AttributeValue) (run.Replay, error) {
 	return i.replay()
 }
 
-// Positions of the items in the transaction of CreateRun.
+// Positions of the items in the transaction of CreateRun. The backup set is
+// there when the run makes or uses one; a replay comes last.
 const (
 	createRun = iota
 	createLock
-	createMember
+	createInitiator
 	createTenant
 	createAudit
-	createReplay
+	createSet
 )
 
 // CreateRun implements run.Runs.
 func (s *Store) CreateRun(ctx context.Context, n run.NewRun) error {
 	r := n.Run
+	by := r.Initiator
 	switch {
-	case !plain(r.TenantID, r.ID, r.KeyHash, r.Initiator.UserID) || n.IdempotencyKey != "" && !plain(n.IdempotencyKey):
+	case !plain(r.TenantID, r.ID, r.KeyHash, by.ID()) || n.IdempotencyKey != "" && !plain(n.IdempotencyKey):
 		return errors.New("create run: identifier cannot be stored")
 	case r.Status != "" && r.Status != run.StatusQueued || r.Epoch != 0 || r.Seq != 0 || r.Owner != "":
 		return errors.New("create run: a run begins queued and unclaimed")
-	case r.CreatedAt.IsZero() || len(run.RolesIncluding(n.Role)) == 0:
+	case r.CreatedAt.IsZero() || by.ScheduleID == "" && len(run.RolesIncluding(n.Role)) == 0:
 		return errors.New("create run: needs a time and a role")
+	case by.ScheduleID != "" && by.UserID != "":
+		return errors.New("create run: started by a person or by a schedule")
+	case n.Set != nil && (n.UsesSet != "" || n.Set.TenantID != r.TenantID || !plain(n.Set.ID)) || n.UsesSet != "" && !plain(n.UsesSet):
+		return errors.New("create run: makes a set that can be stored, or uses one")
 	}
 	r.Status = run.StatusQueued
 	items, err := s.createItems(n, r)
@@ -145,7 +161,7 @@ func (s *Store) CreateRun(ctx context.Context, n run.NewRun) error {
 	// The request token is of the run's id: a repeat within ten minutes is
 	// answered like the first, and other content under the same id is refused.
 	return s.transact(ctx, "create run", run.Hash("create run", r.TenantID, r.ID)[:36], items, func(ctx context.Context, refused refusal) error {
-		return s.explainCreate(ctx, r, refused)
+		return s.explainCreate(ctx, r, n.UsesSet, refused)
 	})
 }
 
@@ -166,11 +182,10 @@ func (s *Store) createItems(n run.NewRun, r run.Run) ([]types.TransactWriteItem,
 	lock.setText(attrPayloadHash, r.PayloadHash)
 	lock.setText(attrActiveRunID, r.ID)
 
-	member := newExpression()
-	member.whenIn(attrRole, texts(run.RolesIncluding(n.Role)))
-
-	tenant := newExpression()
-	tenant.when("%s = %s", tenant.name(attrDisabled), tenant.value(&types.AttributeValueMemberBOOL{Value: false}))
+	initiator := s.memberCheck(r.TenantID, r.Initiator.UserID, n.Role)
+	if r.Initiator.ScheduleID != "" {
+		initiator = s.scheduleCheck(r.TenantID, r.Initiator.ScheduleID)
+	}
 
 	audit, err := newAuditItem(r.TenantID, n.Audit, r.ID)
 	if err != nil {
@@ -182,20 +197,26 @@ func (s *Store) createItems(n run.NewRun, r run.Run) ([]types.TransactWriteItem,
 	}
 
 	items := []types.TransactWriteItem{
-		createRun:    runPut,
-		createLock:   s.txUpdate(lockKey(r.TenantID, r.KeyHash), lock),
-		createMember: s.txCheck(memberKey(r.TenantID, r.Initiator.UserID), member),
-		createTenant: s.txCheck(tenantKey(r.TenantID), tenant),
-		createAudit:  auditPut,
+		createRun:       runPut,
+		createLock:      s.txUpdate(lockKey(r.TenantID, r.KeyHash), lock),
+		createInitiator: initiator,
+		createTenant:    s.enabledCheck(r.TenantID),
+		createAudit:     auditPut,
+	}
+	switch {
+	case n.Set != nil:
+		set := *n.Set
+		set.LastRunID, set.ActiveRuns, set.Uses, set.Rev = r.ID, []string{r.ID}, 1, 1
+		setPut, err := s.txPut(newBackupSetItem(set), absent)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, setPut)
+	case n.UsesSet != "":
+		items = append(items, s.setUse(r, n.UsesSet, n.ChangesSet))
 	}
 	if n.IdempotencyKey != "" {
-		k := replayKey(r.TenantID, n.IdempotencyKey)
-		free := newExpression()
-		free.when("(attribute_not_exists(%s) OR %s <= %s)", free.name(attrPK), free.name(attrReplayUntil), free.text(stamp(r.CreatedAt)))
-		replayPut, err := s.txPut(replayItem{
-			PK: k.pk, SK: k.sk, Entity: entityReplay, RunID: r.ID, PayloadHash: r.PayloadHash,
-			ReplayUntil: stamp(n.ReplayUntil), ExpiresAt: n.ReplayUntil.Unix() + 1,
-		}, free)
+		replayPut, err := s.replayPut(newReplayItem(r.TenantID, n.IdempotencyKey, r.ID, r.PayloadHash, n.ReplayUntil), r.CreatedAt)
 		if err != nil {
 			return nil, err
 		}
@@ -204,10 +225,53 @@ func (s *Store) createItems(n run.NewRun, r run.Run) ([]types.TransactWriteItem,
 	return items, nil
 }
 
+// memberCheck needs a member whose role includes the given one.
+func (s *Store) memberCheck(tenantID, userID string, need run.Role) types.TransactWriteItem {
+	member := newExpression()
+	member.whenIn(attrRole, texts(run.RolesIncluding(need)))
+	return s.txCheck(memberKey(tenantID, userID), member)
+}
+
+// scheduleCheck needs a schedule that may start runs.
+func (s *Store) scheduleCheck(tenantID, scheduleID string) types.TransactWriteItem {
+	schedule := newExpression()
+	schedule.whenNot(attrRemoved)
+	schedule.whenNot(attrPaused)
+	return s.txCheck(scheduleKey(tenantID, scheduleID), schedule)
+}
+
+// enabledCheck needs a tenant that takes runs.
+func (s *Store) enabledCheck(tenantID string) types.TransactWriteItem {
+	tenant := newExpression()
+	tenant.whenNot(attrDisabled)
+	return s.txCheck(tenantKey(tenantID), tenant)
+}
+
+// setUse enters a run in a backup set.
+func (s *Store) setUse(r run.Run, setID string, changes bool) types.TransactWriteItem {
+	set := newExpression()
+	set.whenPresent()
+	set.whenThere(attrDeletedAt, false)
+	set.when("(attribute_not_exists(%[1]s) OR size(%[1]s) < %[2]s)", set.name(attrActiveRuns), set.number(run.MaxActiveRuns))
+	set.include(attrActiveRuns, r.ID)
+	set.add(attrUses, 1)
+	if changes {
+		set.setText(attrLastRunID, r.ID)
+	}
+	return s.txUpdate(backupSetKey(r.TenantID, setID), set)
+}
+
+// replayPut remembers a client's key that is not remembered at the given time.
+func (s *Store) replayPut(item replayItem, at time.Time) (types.TransactWriteItem, error) {
+	free := newExpression()
+	free.when("(attribute_not_exists(%s) OR %s <= %s)", free.name(attrPK), free.name(attrReplayUntil), free.text(stamp(at)))
+	return s.txPut(item, free)
+}
+
 // explainCreate says what a refused CreateRun means. The run itself is the evidence
 // that an earlier sending succeeded: its id is of this start alone, and what the
 // start wrote of it stays for good.
-func (s *Store) explainCreate(ctx context.Context, r run.Run, refused refusal) error {
+func (s *Store) explainCreate(ctx context.Context, r run.Run, usesSet string, refused refusal) error {
 	image, err := s.get(ctx, runKey(r.TenantID, r.ID))
 	if err != nil {
 		return err
@@ -222,14 +286,21 @@ func (s *Store) explainCreate(ctx context.Context, r run.Run, refused refusal) e
 		}
 		return run.ErrConflict
 	}
-	member, tenant, lock := refused.at(createMember), refused.at(createTenant), refused.at(createLock)
+	initiator, tenant, lock := refused.at(createInitiator), refused.at(createTenant), refused.at(createLock)
+	var set refusedItem
+	if usesSet != "" {
+		set = refused.at(createSet)
+	}
+	_, deleted := set.image[attrDeletedAt]
 	switch {
-	case member.failed:
+	case initiator.failed:
 		return run.ErrNotMember
 	case tenant.failed && len(tenant.image) == 0:
 		return run.ErrNotMember
 	case tenant.failed:
 		return run.ErrTenantDisabled
+	case set.failed && (len(set.image) == 0 || deleted):
+		return run.ErrNotFound
 	case lock.failed:
 		held, err := decodeLock(lock.image)
 		if err != nil {
@@ -244,8 +315,10 @@ func (s *Store) explainCreate(ctx context.Context, r run.Run, refused refusal) e
 			}
 		}
 		return &run.LockHeldError{Lock: held}
+	case set.failed:
+		return run.ErrSetBusy
 	}
-	return run.ErrConflict // the Idempotency-Key was used meanwhile
+	return run.ErrConflict // the Idempotency-Key was used meanwhile, or the set's id
 }
 
 // lock reads a lock, strong. A lock that was never taken is free.

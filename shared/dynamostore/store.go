@@ -75,12 +75,15 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// A request that got no usable answer is sent again up to maxSends times, with
-// full jitter. The SDK's own retries come on top, within each sending.
+// A request that got no usable answer is sent up to maxSends times, with full
+// jitter. The SDK's own retries come on top, within each sending. One that met
+// another's transaction is sent up to maxContended times: of many starts that need
+// one item each has to wait for all before it, and none of them is in trouble.
 const (
-	maxSends  = 8
-	baseDelay = 20 * time.Millisecond
-	maxDelay  = 500 * time.Millisecond
+	maxSends     = 8
+	maxContended = 16
+	baseDelay    = 20 * time.Millisecond
+	maxDelay     = 500 * time.Millisecond
 )
 
 // settleFunc decides what a refused write means: nil when the evidence shows that
@@ -100,7 +103,11 @@ func (s *Store) write(ctx context.Context, what string, send func(context.Contex
 		case broken:
 			return fmt.Errorf("%s: %w", what, err)
 		}
-		if n == maxSends || ctx.Err() != nil {
+		most := maxSends
+		if v == contended {
+			most = maxContended
+		}
+		if n >= most || ctx.Err() != nil {
 			return fmt.Errorf("%s: no usable answer after %d requests: %w", what, n, err)
 		}
 		if sleepErr := s.sleep(ctx, s.delay(n)); sleepErr != nil {

@@ -41,12 +41,12 @@ func exampleItems(t *testing.T) []any {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lock, replay, plan := lockKey("{tenant}", "{keyHash}"), replayKey("{tenant}", "{idempotencyKeyHash}"), planKey("{tenant}", "{run}", 1, 0)
+	lock, plan := lockKey("{tenant}", "{keyHash}"), planKey("{tenant}", "{run}", 1, 0)
 	return []any{
 		newTenantItem(run.Tenant{ID: "{tenant}"}),
 		newMemberItem(run.Member{TenantID: "{tenant}", UserID: "{user}"}),
 		lockItem{PK: lock.pk, SK: lock.sk, Entity: entityLock},
-		replayItem{PK: replay.pk, SK: replay.sk, Entity: entityReplay},
+		newReplayItem("{tenant}", "{idempotencyKeyHash}", "{run}", "{payloadHash}", exampleTime),
 		newRunItem(r),
 		planItem{PK: plan.pk, SK: plan.sk, Entity: entityPlan},
 		newOutcomesItem(run.Fence{TenantID: "{tenant}", RunID: "{run}"}, 0, exampleTime, "{token}"),
@@ -57,6 +57,12 @@ func exampleItems(t *testing.T) []any {
 		audit,
 		change,
 		newRateItem(run.RateKey{TenantID: "{tenant}", Service: "{service}"}),
+		newBackupSetItem(run.BackupSet{TenantID: "{tenant}", ID: "{set}", CreatedAt: exampleTime}),
+		newBackupItem(run.BackupItem{TenantID: "{tenant}", SetID: "{set}", PolicyID: "{policy}", Name: "{Name}"}),
+		newScheduleItem(run.Schedule{TenantID: "{tenant}", ID: "{schedule}", Rev: 1}),
+		newFiringItem(run.Firing{TenantID: "{tenant}", ScheduleID: "{schedule}", DueAt: exampleTime}),
+		newDriftItem(run.Drift{TenantID: "{tenant}", ID: run.DriftID("{run}", "{policy}")}),
+		newSubscriptionItem(run.Subscription{TenantID: "{tenant}", UserID: "{user}"}),
 	}
 }
 
@@ -70,9 +76,9 @@ func exampleQueries() []exampleQuery {
 		{"members of a tenant", membersOfTenant("{tenant}")},
 		{"tenants of a user", tenantsOfUser("{user}")},
 		{"runs of a tenant, newest first", runsOfTenant(run.RunQuery{TenantID: "{tenant}", From: exampleTime, To: exampleLater})},
-		{"active runs of a user, newest first", activeRunsOfUser("{user}")},
-		{"open runs, for the sweeper", sweepRunsOf(openRunShard, 0)},
-		{"ends that are not notified, for the sweeper", sweepRunsOf(unnotifiedShard, 0)},
+		{"active runs of a user, newest first", activeRunsOf("{user}")},
+		{"open runs, for the sweeper", toSweep(openRunShard, 0, runKey)},
+		{"ends that are not notified, for the sweeper", toSweep(unnotifiedShard, 0, runKey)},
 		{"outcomes of a run, in the order of the plan", outcomesOfRun("{tenant}", "{run}", 1)},
 		{"policies of a tenant by name", policiesOfTenant(run.PolicyQuery{TenantID: "{tenant}"})},
 		{"whole inventory of a tenant", inventoryOfTenant("{tenant}")},
@@ -81,6 +87,15 @@ func exampleQueries() []exampleQuery {
 		{"notifications of a user, newest first", notificationsOfUser(run.NotificationQuery{UserID: "{user}"})},
 		{"notifications of a user in one tenant", notificationsOfUser(run.NotificationQuery{UserID: "{user}", TenantID: "{tenant}"})},
 		{"audit events of a tenant in a month", auditOfMonth(run.AuditQuery{TenantID: "{tenant}"}, monthOf(exampleTime), exampleTime, exampleLater)},
+		{"backup sets of a tenant, newest first", setsOfTenant(run.SetQuery{TenantID: "{tenant}", From: exampleTime, To: exampleLater})},
+		{"items of a backup set by name", itemsOfSetByName(run.ItemQuery{TenantID: "{tenant}", SetID: "{set}"})},
+		{"all items of a backup set", itemsOfSet("{tenant}", "{set}")},
+		{"schedules of a tenant", schedulesOfTenant("{tenant}")},
+		{"schedules that the timetable may not have, for the sweeper", toSweep(unappliedShard, 0, scheduleKey)},
+		{"firings of a schedule, newest first", firingsOfSchedule("{tenant}", "{schedule}")},
+		{"drift of a tenant, newest first", driftOfTenant(run.DriftQuery{TenantID: "{tenant}"})},
+		{"drift that a run found", driftOfTenant(run.DriftQuery{TenantID: "{tenant}", RunID: "{run}"})},
+		{"who wants to be told, by user", subscriptionsOfTenant("{tenant}")},
 	}
 }
 
@@ -135,7 +150,8 @@ func TestTableDocument(t *testing.T) {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", text(attrEntity), code(text(attrPK)), code(text(attrSK)), strings.Join(keys, "<br>"), strings.Join(others, ", "))
 	}
 	fmt.Fprintln(&b)
-	fmt.Fprintln(&b, "`activeInitiator`, `openShard` and `runKey` are there only while a run is not terminal.")
+	fmt.Fprintln(&b, "`activeInitiator` is there only while a run is not terminal, `openShard` and `runKey` until its end is notified as well; those of a Schedule while `applied` is less than `rev`.")
+	fmt.Fprintln(&b, "Where a schedule started a run, its id stands in the place of the user's.")
 	fmt.Fprintf(&b, "A plan of up to %d items is kept in the Run; a longer one in Plan items of %d entries.\n", inlinePlanItems, planChunk)
 	fmt.Fprintln(&b)
 	fmt.Fprintln(&b, "## Access patterns")
@@ -163,7 +179,7 @@ func TestTableDocument(t *testing.T) {
 		fmt.Fprintf(&b, "| %s | %s | %s = %s | %s | %s |\n", e.question, index, q.hashAttr, code(q.hash), bounds, order)
 	}
 	fmt.Fprintf(&b, "| open runs, for the sweeper | %s | %s = %s to %s | %s | ascending |\n", indexOpenRuns, attrOpenShard, code("OPEN#0"), code(fmt.Sprintf("OPEN#%d", run.OpenShards-1)), attrRunKey)
-	fmt.Fprintln(&b, "| what a start needs | table, strong | one BatchGetItem: Tenant, Member, Lock, Replay, Policy | | |")
+	fmt.Fprintln(&b, "| what a start needs | table, strong | one BatchGetItem: Tenant, Member, Lock, Replay, Policy, BackupSet, Schedule | | |")
 
 	root, err := localaws.Root()
 	if err != nil {
@@ -262,7 +278,9 @@ func TestExpressionAttributesExist(t *testing.T) {
 		attrCrashes, attrRescues, attrFault, attrWaitedFor, attrCancelAt, attrCanceler, attrAttempts, attrDispatchSeq, attrNotBefore, attrOperation, attrTarget, attrInitiator, attrWriteToken,
 		attrEntity, attrTenantID, attrKeyHash, attrActiveRunID, attrPayloadHash, attrLastRunID, attrReplayUntil, attrType, attrName,
 		attrNameLower, attrPlatform, attrVanishedAt, attrLatestVersion, attrLatestHash, attrLastCapturedAt, attrRev, attrRead, attrEvent,
-		attrActorID, attrRunID, attrRole, attrDisabled, attrOwners, attrSyncedAt, attrTAT, attrBlockedUntil, attrExpiresAt,
+		attrActorID, attrRunID, attrRole, attrDisabled, attrOwners, attrConnection, attrConnectionAt, attrSyncedAt, attrTAT, attrBlockedUntil, attrExpiresAt,
+		attrNote, attrDeletedAt, attrDeletedBy, attrCreatedAt, attrActiveRuns, attrTally, attrUses, attrState, attrCode, attrFoundation, attrAddedAt,
+		attrPaused, attrApplied, attrRemoved, attrKind, attrPolicyID, attrSeenAt, attrSeenBy,
 	} {
 		if !known[name] {
 			t.Errorf("no item has an attribute %q", name)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -103,7 +104,9 @@ func (s *Store) UpdateTenant(ctx context.Context, t run.Tenant, audit run.AuditE
 		return run.Tenant{}, err
 	}
 	t.Owners = 0 // no part of the change
-	token, err := contentToken("update tenant", t, audit)
+	clears := t.Connection == nil
+	t.Connection = nil // no part of it either, but for that
+	token, err := contentToken("update tenant", t, clears, audit)
 	if err != nil {
 		return run.Tenant{}, err
 	}
@@ -120,6 +123,12 @@ func (s *Store) UpdateTenant(ctx context.Context, t run.Tenant, audit run.AuditE
 	e.setOptional("createdAt", optionalStamp(t.CreatedAt))
 	e.setOptional(attrUpdatedAt, optionalStamp(t.UpdatedAt))
 	e.setNumber(attrRev, t.Rev+1)
+	if clears {
+		e.remove(attrConnection)
+		e.setOptional(attrConnectionAt, optionalStamp(t.UpdatedAt))
+	} else {
+		t.Connection = now.Connection
+	}
 	err = s.change(ctx, "update tenant", t.ID, audit, token, []types.TransactWriteItem{s.txUpdate(tenantKey(t.ID), e)},
 		func(r refusal) error {
 			if first := r.at(0); first.failed && len(first.image) == 0 {
@@ -133,6 +142,35 @@ func (s *Store) UpdateTenant(ctx context.Context, t run.Tenant, audit run.AuditE
 	t.Owners = now.Owners
 	t.Rev++
 	return t, nil
+}
+
+// NoteConnection implements run.Tenants. Whatever refuses a note of a tenant that
+// exists is later than it, this very note included, so a lost answer needs no
+// evidence.
+func (s *Store) NoteConnection(ctx context.Context, tenantID string, at time.Time, fault *run.ConnectionFault) error {
+	if !plain(tenantID) {
+		return run.ErrNotFound
+	}
+	e := newExpression()
+	e.whenPresent()
+	e.when("(attribute_not_exists(%[1]s) OR %[1]s < %[2]s)", e.name(attrConnectionAt), e.text(stamp(at)))
+	e.setText(attrConnectionAt, stamp(at))
+	if fault == nil {
+		e.remove(attrConnection)
+	} else {
+		connection, err := encodeValue(connectionItem{Code: fault.Code, RunID: fault.RunID, At: optionalStamp(fault.At)})
+		if err != nil {
+			return err
+		}
+		e.set(attrConnection, connection)
+	}
+	_, err := s.update(ctx, "note connection", tenantKey(tenantID), e, func(_ context.Context, refused refusal) error {
+		if len(refused.at(0).image) == 0 {
+			return run.ErrNotFound
+		}
+		return nil
+	})
+	return err
 }
 
 // Member implements run.Tenants.

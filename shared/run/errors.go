@@ -26,6 +26,10 @@ var (
 	ErrFenced = errors.New("fenced by another worker")
 	// ErrTenantDisabled: the tenant takes no new runs.
 	ErrTenantDisabled = errors.New("tenant is disabled")
+	// ErrKeyTaken: the Idempotency-Key was used with other content.
+	ErrKeyTaken = errors.New("idempotency key was used with other content")
+	// ErrSetBusy: more runs than MaxActiveRuns use the backup set.
+	ErrSetBusy = errors.New("too many runs use the set")
 	// ErrTooLarge: a document is larger than its store accepts.
 	ErrTooLarge = errors.New("too large")
 	// ErrUnsealable: what is stored in the vault does not open. It is damaged, or it

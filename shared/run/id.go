@@ -19,12 +19,16 @@ const (
 	PrefixRun    = "run_"
 	PrefixTenant = "ten_"
 	PrefixPolicy = "pol_"
+	PrefixSet    = "set_"
+	PrefixSched  = "sch_"
 )
 
 var (
 	reRunID    = regexp.MustCompile(`^run_[0-9A-HJKMNP-TV-Z]{26}$`)
 	reTenantID = regexp.MustCompile(`^ten_[0-9A-HJKMNP-TV-Z]{26}$`)
 	rePolicyID = regexp.MustCompile(`^pol_[0-9A-HJKMNP-TV-Z]{26}$`)
+	reSetID    = regexp.MustCompile(`^set_[0-9A-HJKMNP-TV-Z]{26}$`)
+	reSchedID  = regexp.MustCompile(`^sch_[0-9A-HJKMNP-TV-Z]{26}$`)
 	reSegment  = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 	reUserID   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@:|+-]{0,127}$`)
 	crockford  = base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").WithPadding(base32.NoPadding)
@@ -45,6 +49,14 @@ func (s IDSource) New(prefix string, now time.Time) string {
 	return prefix + ulid.MustNew(ulid.Timestamp(now), entropy).String()
 }
 
+// FirstID is the lowest identifier that New can make at the time, to the
+// millisecond: what was made before sorts before it.
+func FirstID(prefix string, at time.Time) string {
+	var id ulid.ULID
+	_ = id.SetTime(uint64(min(max(at.UnixMilli(), 0), int64(ulid.MaxTime())))) // cannot be too late
+	return prefix + id.String()
+}
+
 // ValidRunID reports whether s has the form of a run identifier.
 func ValidRunID(s string) bool { return reRunID.MatchString(s) }
 
@@ -53,6 +65,18 @@ func ValidTenantID(s string) bool { return reTenantID.MatchString(s) }
 
 // ValidPolicyID reports whether s has the form of a policy identifier.
 func ValidPolicyID(s string) bool { return rePolicyID.MatchString(s) }
+
+// ValidSetID reports whether s has the form of a backup set's identifier.
+func ValidSetID(s string) bool { return reSetID.MatchString(s) }
+
+// ValidScheduleID reports whether s has the form of a schedule's identifier.
+func ValidScheduleID(s string) bool { return reSchedID.MatchString(s) }
+
+// ValidDriftID reports whether s has the form that DriftID gives.
+func ValidDriftID(s string) bool {
+	runID, policyID, _ := strings.Cut(s, ".")
+	return ValidRunID(runID) && ValidPolicyID(policyID)
+}
 
 // ValidUserID reports whether s can be the subject of a token: 1 to 128
 // characters that are safe in a key. Identity providers differ in form.

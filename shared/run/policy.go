@@ -68,7 +68,14 @@ type Version struct {
 	PayloadSize int64  // bytes before compression
 	Complete    bool   // false: a part could not be read, see Notes
 	Notes       []Note
-	CapturedAt  time.Time
-	RunID       string
-	CapturedBy  string // display name of the run's initiator
+	// Refers are the ids of the policies that this one needs: filters, scope tags,
+	// scripts and the like. Sorted; at most MaxRefers.
+	Refers     []string
+	CapturedAt time.Time
+	RunID      string
+	CapturedBy string // display name of the run's initiator
 }
+
+// MaxRefers is how many policies a version says that it needs. Real ones need a
+// dozen.
+const MaxRefers = 500

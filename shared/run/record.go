@@ -10,6 +10,7 @@ const (
 	NotifyQueued  NotificationKind = "queued"
 	NotifyRunning NotificationKind = "running"
 	NotifyEnded   NotificationKind = "ended"
+	NotifyDrift   NotificationKind = "drift" // policies changed, beside the end of the run that found it
 )
 
 // Notification tells a user of one transition of one run. Its key is made of
@@ -58,6 +59,15 @@ const (
 	AuditCredentialChanged = "tenant.credential_changed"
 	AuditMemberSet         = "member.set"
 	AuditMemberRemoved     = "member.removed"
+	AuditSetCreated        = "backup_set.created" // without a run; with one, the run's request tells
+	AuditSetChanged        = "backup_set.changed"
+	AuditSetDeleted        = "backup_set.deleted"
+	AuditSetRecovered      = "backup_set.recovered"
+	AuditScheduleCreated   = "schedule.created"
+	AuditScheduleChanged   = "schedule.changed"
+	AuditSchedulePaused    = "schedule.paused"
+	AuditScheduleResumed   = "schedule.resumed"
+	AuditScheduleRemoved   = "schedule.removed"
 )
 
 // EndAudit is the audit event of the run's end: of whoever canceled it, else of
@@ -69,7 +79,7 @@ func (r *Run) EndAudit(status Status, f *Failure, at time.Time) AuditEvent {
 	}
 	e := AuditEvent{
 		TenantID: r.TenantID, At: at, Event: AuditRunEnded,
-		ActorID: actor.UserID, ActorName: actor.Name,
+		ActorID: actor.ID(), ActorName: actor.Name,
 		RunID: r.ID, Operation: r.Operation, Target: r.Target, Status: status,
 	}
 	if f != nil {

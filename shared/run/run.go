@@ -131,6 +131,7 @@ const (
 	TargetTenant    TargetKind = "tenant"
 	TargetPolicy    TargetKind = "policy"
 	TargetBackupSet TargetKind = "backup_set"
+	TargetSchedule  TargetKind = "schedule" // of audit events alone
 )
 
 // Target is the one thing a run is about, for lists and sentences.
@@ -143,8 +144,23 @@ type Target struct {
 
 // Initiator is who or what started a run.
 type Initiator struct {
-	UserID string
-	Name   string
+	UserID string // "" for a schedule
+	Name   string // the schedule's name for a schedule
+	// ScheduleID is set when a schedule did, and no person.
+	ScheduleID string
+}
+
+// ID names the initiator, whichever it is: the user or the schedule.
+func (i Initiator) ID() string {
+	if i.ScheduleID != "" {
+		return i.ScheduleID
+	}
+	return i.UserID
+}
+
+// TypesInput is the input of operations over policy types; none means all.
+type TypesInput struct {
+	Types []string `json:"types,omitempty" maxItems:"100" doc:"Policy types; all when absent"`
 }
 
 // Failure is the safe description of what went wrong: codes and ids that pass
@@ -273,6 +289,13 @@ const (
 func OutcomeStatuses() []OutcomeStatus {
 	return []OutcomeStatus{OutcomeSucceeded, OutcomeFailed, OutcomeSkipped}
 }
+
+// Kinds of items.
+const (
+	KindPolicy     = "policy"
+	KindPolicyType = "policy_type" // a whole collection
+	KindVanished   = "vanished_policy"
+)
 
 // Item is one planned piece of work, keyed by the internal record it acts on.
 type Item struct {

@@ -131,6 +131,39 @@ func TestIdentifiers(t *testing.T) {
 	}
 }
 
+// The lowest id of a time bounds all that are made then or later, and each kind of
+// id is told from the others.
+func TestFirstID(t *testing.T) {
+	ids := run.IDSource{}
+	now := time.Date(2026, 11, 21, 10, 0, 0, 999_999, time.UTC)
+	first := run.FirstID(run.PrefixSet, now)
+	if !run.ValidSetID(first) || first > ids.New(run.PrefixSet, now) || first <= ids.New(run.PrefixSet, now.Add(-time.Millisecond)) {
+		t.Errorf("%s does not bound the ids of %s", first, now)
+	}
+	if early, late := run.FirstID(run.PrefixSet, time.Unix(-1, 0)), run.FirstID(run.PrefixSet, time.Unix(1<<40, 0)); early >= first || late <= first {
+		t.Errorf("times out of range give %s and %s", early, late)
+	}
+	set, schedule := ids.New(run.PrefixSet, now), ids.New(run.PrefixSched, now)
+	drift := run.DriftID(ids.New(run.PrefixRun, now), run.PolicyID("t", "c", "g"))
+	for id, valid := range map[string]func(string) bool{set: run.ValidSetID, schedule: run.ValidScheduleID, drift: run.ValidDriftID} {
+		if !valid(id) || valid(id+"0") || valid(id[1:]) || valid("") {
+			t.Errorf("%s is not told from what is no such id", id)
+		}
+	}
+	if run.ValidSetID(schedule) || run.ValidScheduleID(set) || run.ValidDriftID(set) || run.ValidDriftID(set+"."+schedule) {
+		t.Error("an id of another kind is accepted")
+	}
+}
+
+// A run is of a person or of a schedule.
+func TestInitiator(t *testing.T) {
+	for by, want := range map[run.Initiator]string{{}: "", {UserID: "u", Name: "U"}: "u", {ScheduleID: "s", Name: "S"}: "s"} {
+		if got := by.ID(); got != want {
+			t.Errorf("%+v is %q, want %q", by, got, want)
+		}
+	}
+}
+
 // Discovering an object twice names one record; neither another tenant nor
 // another collection can reach it.
 func TestPolicyID(t *testing.T) {

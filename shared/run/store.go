@@ -42,8 +42,15 @@ type Tenants interface {
 	Tenant(ctx context.Context, tenantID string) (Tenant, error)
 	// UpdateTenant replaces the tenant if its Rev is still t.Rev and returns it
 	// with the new Rev; the audit event goes with it. Owners is kept by the
-	// store whatever t says. ErrConflict, ErrNotFound.
+	// store whatever t says, and so is Connection, but that a t without one clears
+	// it as of UpdatedAt. ErrConflict, ErrNotFound.
 	UpdateTenant(ctx context.Context, t Tenant, audit AuditEvent) (Tenant, error)
+	// NoteConnection records whether the tenant could be reached, as a run that ended
+	// at the given time found it: a fault, or nil for none. What an earlier run found
+	// does not replace what a later one did, nor what UpdateTenant cleared since: a
+	// credential that was set after the run ended. That is no error. Rev stays.
+	// ErrNotFound.
+	NoteConnection(ctx context.Context, tenantID string, at time.Time, fault *ConnectionFault) error
 	// Member reads one membership, strong. ErrNotMember.
 	Member(ctx context.Context, tenantID, userID string) (Member, error)
 	// PutMember makes or replaces a membership. rev is the Rev that was read (0:
@@ -68,6 +75,8 @@ type StartQuery struct {
 	KeyHash        string
 	IdempotencyKey string // hash of the client's key, "" when none was sent
 	PolicyID       string // "" when the operation is not about one policy
+	SetID          string // "" when it is not about a backup set that exists
+	ScheduleID     string // "" unless a schedule starts it
 }
 
 // StartView is what a start sees. Absent records are nil.
@@ -77,11 +86,14 @@ type StartView struct {
 	Lock   *Lock
 	Replay *Replay
 	Policy *Policy
+	// Set and Schedule are as they were stored: deleted, paused or removed too.
+	Set      *BackupSet
+	Schedule *Schedule
 }
 
-// Replay remembers the run that a client's Idempotency-Key started.
+// Replay remembers what a client's Idempotency-Key brought about.
 type Replay struct {
-	RunID       string
+	RunID       string // the run it started, or the backup set it made without one
 	PayloadHash string
 	ExpiresAt   time.Time
 }
@@ -89,10 +101,17 @@ type Replay struct {
 // NewRun is everything one start writes.
 type NewRun struct {
 	Run            Run
-	Role           Role // the initiator must still hold a role that includes this
+	Role           Role // the initiator must still hold a role that includes this; "" for a schedule
 	Audit          AuditEvent
 	IdempotencyKey string    // "" when none
 	ReplayUntil    time.Time // how long the key is remembered
+	// Set is a backup set to be made with the run, which it then names as LastRunID
+	// and among its ActiveRuns. Its Rev and Uses begin at 1.
+	Set *BackupSet
+	// UsesSet is an existing backup set of the run, "" for none. A run that changes
+	// the set (ChangesSet) becomes its LastRunID.
+	UsesSet    string
+	ChangesSet bool
 }
 
 // RunEnd is the terminal transition of a run. Run.Stop makes one that comes
@@ -153,7 +172,10 @@ type Runs interface {
 	// the role and the tenant is not disabled. A *LockHeldError when another run
 	// is active on the key (a repeat of the call that succeeded is no error),
 	// ErrNotMember when the role is gone, ErrTenantDisabled, ErrConflict when the
-	// Idempotency-Key was used by another start meanwhile.
+	// Idempotency-Key was used by another start meanwhile. A run of a schedule needs
+	// that schedule, neither paused nor removed, in place of a member: ErrNotMember
+	// when it is not so. ErrNotFound when the backup set it uses does not exist or is
+	// deleted, ErrSetBusy, ErrConflict when the id of the set it makes is taken.
 	CreateRun(ctx context.Context, n NewRun) error
 	// Run reads one run, strong. ErrNotFound.
 	Run(ctx context.Context, tenantID, runID string) (Run, error)
@@ -168,8 +190,9 @@ type Runs interface {
 	// Plan reads planned items [from, from+n) of the run's plan.
 	Plan(ctx context.Context, r Run, from, n int) ([]Item, error)
 	// BeginSlice records which items are about to be acted on and renews the
-	// lease; again with the same items it renews the lease alone. The answer shows
-	// whether the run was asked to stop. ErrFenced, ErrRunEnded.
+	// lease; again with the same items it renews the lease alone, as it does with
+	// none while the run has no plan. The answer shows whether the run was asked to
+	// stop. ErrFenced, ErrRunEnded.
 	BeginSlice(ctx context.Context, f Fence, items ItemSet, now, lease time.Time) (Run, error)
 	// CommitSlice stores the outcomes as the next chunk and moves counts, totals,
 	// cursor and sequence with it, in one transaction; with End it also ends the
@@ -212,9 +235,9 @@ type Runs interface {
 
 	// ListRuns lists runs of a tenant, newest first.
 	ListRuns(ctx context.Context, q RunQuery, p PageRequest) (Page[Run], error)
-	// ActiveRuns lists the non-terminal runs of one initiator over all tenants,
-	// newest first. Index read: may lag by a second.
-	ActiveRuns(ctx context.Context, userID string, p PageRequest) (Page[Run], error)
+	// ActiveRuns lists the non-terminal runs of one initiator (Initiator.ID) over all
+	// tenants, newest first. Index read: may lag by a second.
+	ActiveRuns(ctx context.Context, initiatorID string, p PageRequest) (Page[Run], error)
 	// Outcomes lists the stored outcomes of a run in the order of the plan.
 	Outcomes(ctx context.Context, q OutcomeQuery, p PageRequest) (Page[Outcome], error)
 }
@@ -234,7 +257,7 @@ type RunQuery struct {
 	Statuses    []Status
 	Operations  []Operation
 	PolicyID    string
-	InitiatorID string
+	InitiatorID string    // see Initiator.ID
 	From, To    time.Time // of creation; From included, To excluded
 }
 
@@ -265,6 +288,9 @@ type NewVersion struct {
 type Policies interface {
 	// Policy reads one policy, strong. ErrNotFound.
 	Policy(ctx context.Context, tenantID, policyID string) (Policy, error)
+	// PoliciesByID reads those of the policies that there are, strong, in no order.
+	// LastSeenAt is not filled.
+	PoliciesByID(ctx context.Context, tenantID string, policyIDs []string) ([]Policy, error)
 	// ListPolicies lists policies by name. LastSeenAt is filled.
 	ListPolicies(ctx context.Context, q PolicyQuery, p PageRequest) (Page[Policy], error)
 	// AllPolicies reads the whole inventory of a tenant, strong: for a sync.

@@ -40,10 +40,13 @@ type Tenant struct {
 	CredentialKind CredentialKind
 	CredentialRef  string // name of the secret in the credential store
 	Disabled       bool
-	Owners         int // number of members with RoleOwner, kept by the store
-	CreatedAt      time.Time
-	UpdatedAt      time.Time
-	Rev            int64 // grows with every change; what If-Match compares
+	// Connection is set while Microsoft refuses the credential or the application:
+	// see Tenants.NoteConnection.
+	Connection *ConnectionFault
+	Owners     int // number of members with RoleOwner, kept by the store
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
+	Rev        int64 // grows with every change; what If-Match compares
 }
 
 // Role is what a member may do in one tenant. Each role includes the ones

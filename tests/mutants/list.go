@@ -54,6 +54,8 @@ var mutants = []mutant{
 	// The lock.
 	{"no lock condition", storeStart, "\tlock.when(\"attribute_not_exists(%s)\", lock.name(attrActiveRunID))\n", "", conformance},
 	{"lock not freed", storeRuns, "\tlock.setText(attrLastRunID, r.ID)\n\tlock.remove(attrActiveRunID)\n", "\tlock.setText(attrLastRunID, r.ID)\n", conformance},
+	{"no check of the role at the start", storeStart, "\tmember.whenIn(attrRole, texts(run.RolesIncluding(need)))\n", "\tmember.whenPresent()\n", conformance},
+	{"no check of the tenant at the start", storeStart, "\ttenant.whenNot(attrDisabled)\n", "\ttenant.whenPresent()\n", conformance},
 
 	// The fence. Epoch and sequence guard each other, so they are broken together.
 	{"neither epoch nor sequence checked", storeRuns, "\te.whenNumber(attrEpoch, f.Epoch)\n\te.whenNumber(attrSeq, int64(f.Seq))\n\te.when(\"attribute_exists(%s)\", e.name(attrOwner))\n", "\te.when(\"attribute_exists(%s)\", e.name(attrOwner))\n", conformance},
@@ -140,10 +142,7 @@ var mutants = []mutant{
 	{"a dead letter leaves no cause", "shared/sweeper/deadletter.go", "\terr := s.Runs.NoteFault(ctx, d.TenantID, d.RunID, run.Failure{Code: \"internal\"})\n", "\t_, err := s.Runs.Run(ctx, d.TenantID, d.RunID)\n", sweeper},
 
 	// The notifier.
-	{"a notification without a deterministic key", notifierGo, "At: EndedAt(now), TenantID", "At: time.Now(), TenantID", notifier},
 	{"the end is not confirmed", notifierGo, "\treturn n.confirm(ctx, now)\n", "\treturn nil\n", notifier},
-	{"what expired in the stream stays untold", notifierGo, "\tcase EndedAt(now).Sub(now.CreatedAt) > streamKeeps:\n", "\tcase false:\n", notifier},
-	{"the end of a schedule's run is left to the sweep", notifierGo, "\tcase !now.Status.Terminal(), old != nil", "\tcase !ok, old != nil", notifier},
 	{"every change notifies", notifierGo, "\tif old != nil && old.Status == now.Status {\n", "\tif false {\n", notifier},
 
 	// The start.
@@ -186,8 +185,6 @@ var mutants = []mutant{
 	{"a repeated capture takes what is incomplete", captureGo, "\t\t\tif !doc.complete() {\n", "\t\t\tif true {\n", operations},
 	{"a repeated capture says what it read", captureGo, "\t\t\tif latest.Complete {\n", "\t\t\tif false {\n", operations},
 	{"the version before its secrets", captureGo, "\t\t\tif len(doc.secrets) > 0 {\n", "\t\t\tif len(doc.secrets) > 0 && latest.Number > 0 {\n", operations},
-	{"a refused seal is passed over", captureGo, "\t\t\t\tif err != nil {\n\t\t\t\t\treturn snapshot{}, fmt.Errorf(\"seal secrets: %w\", err)\n\t\t\t\t}\n", "", operations},
-	{"too many secrets are a fault of ours", captureGo, "\t\t\t\tif errors.Is(err, run.ErrTooLarge) {\n\t\t\t\t\treturn snapshot{}, tooLarge(doc.secrets.Size())\n\t\t\t\t}\n", "", operations},
 	{"a mask is taken for a secret", captureGo, "answer.Value == nil || t.IsPlaceholder(*answer.Value))", "answer.Value == nil)", operations},
 	{"a secret in the payload", captureGo, "*answer.Value, digest\n", "*answer.Value, digest+*answer.Value\n", operations},
 	{"a changed secret changes nothing", captureGo, "doc.digests[s.Place] = *answer.Value, digest\n", "doc.digests[s.Place] = *answer.Value, digest[:0]\n", operations},
@@ -225,8 +222,6 @@ var mutants = []mutant{
 	{"all of a source vanishes with one type", syncGo, "|| !types[p.Type] {\n", "{\n", operations},
 	{"what stands for secrets is shown", "shared/httpapi/policies.go", "\t\t\tif content, err = catalog.Public(content); err != nil {\n", "\t\t\tif err != nil {\n", []string{"./shared/httpapi"}},
 	// Backup sets, schedules and drift.
-	{"a long list loses its lease", engineGo, "\theart.Go(func() { w.keepLease(ctx, stop, fence, 0) })\n", "\t_ = fence\n", engine},
-	{"a removed schedule's run goes on", engineGo, "\t\tif errors.Is(err, run.ErrNotFound) {\n\t\t\treturn &run.Failure{Code: \"schedule_removed\"}, nil\n\t\t}\n", "", engine},
 	{"a type that was not listed is not said", setGo, "failed = append(failed, item)", "_ = item", operations},
 	{"the policies are chosen before the tenant is listed", setGo, "\tif in.Refresh {", "\tif false {", operations},
 	{"a deleted set is filled", setGo, "err == nil && set.DeletedAt != nil", "false", operations},

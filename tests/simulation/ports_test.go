@@ -149,6 +149,12 @@ func (p *ports) Tenant(ctx context.Context, tenantID string) (t run.Tenant, err 
 	return onlyDone(t, err)
 }
 
+func (p *ports) NoteConnection(ctx context.Context, tenantID string, at time.Time, fault *run.ConnectionFault) error {
+	return p.store(ctx, "NoteConnection", tenantID, "", nil, writes, func(ctx context.Context) error {
+		return p.Store.NoteConnection(ctx, tenantID, at, fault)
+	})
+}
+
 func (p *ports) Member(ctx context.Context, tenantID, userID string) (m run.Member, err error) {
 	err = p.store(ctx, "Member", tenantID, "", nil, reads, func(ctx context.Context) (err error) {
 		m, err = p.Store.Member(ctx, tenantID, userID)

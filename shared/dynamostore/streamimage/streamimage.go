@@ -51,7 +51,7 @@ func decode(image map[string]events.DynamoDBAttributeValue) (*run.Run, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNotRun, err)
 	}
-	if !run.ValidRunID(r.ID) || r.TenantID == "" || r.Initiator.UserID == "" {
+	if !run.ValidRunID(r.ID) || r.TenantID == "" || r.Initiator.ID() == "" {
 		return nil, fmt.Errorf("%w: it is not identified", ErrNotRun)
 	}
 	return &r, nil

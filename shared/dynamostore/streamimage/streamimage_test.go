@@ -46,6 +46,14 @@ func TestRuns(t *testing.T) {
 	if after.Counts != (run.Counts{Total: 3, Succeeded: 2, Failed: 1}) || after.Totals["new"] != 4 || after.Failure.HTTPStatus != 403 || after.Target.Name != "Contoso" || !after.Planned || after.Intent != 5 {
 		t.Errorf("run is %+v", after)
 	}
+	if after.Initiator != (run.Initiator{UserID: "u"}) {
+		t.Errorf("initiator is %+v", after.Initiator)
+	}
+	scheduled := strings.Replace(status("queued"), `"initiatorId":{"S":"u"}`, `"initiatorId":{"S":"sch_1"},"initiatorName":{"S":"Nightly"},"scheduleId":{"S":"sch_1"}`, 1)
+	_, after, err = streamimage.Runs(record(t, "", scheduled))
+	if err != nil || after.Initiator != (run.Initiator{ScheduleID: "sch_1", Name: "Nightly"}) {
+		t.Errorf("a run of a schedule: %+v, %v", after, err)
+	}
 	before, after, err = streamimage.Runs(record(t, "", status("queued")))
 	if err != nil || before != nil || after == nil {
 		t.Errorf("a new run: %v, %v, %v", before, after, err)
@@ -62,6 +70,7 @@ func TestRunsRefuses(t *testing.T) {
 	for name, pair := range map[string][2]string{
 		"nothing":         {"", ""},
 		"another entity":  {"", strings.Replace(image, `"Run"`, `"Lock"`, 1)},
+		"no initiator":    {"", strings.Replace(image, `"initiatorId":{"S":"u"},`, "", 1)},
 		"no id":           {"", strings.Replace(image, `"id":{"S":"run_01ARZ3NDEKTSV4RRFFQ69G5FAV"},`, "", 1)},
 		"two runs":        {status("running"), strings.Replace(image, `"id":{"S":"run_01A`, `"id":{"S":"run_01B`, 1)},
 		"a wrong type":    {"", strings.Replace(image, `"total":{"N":"3"}`, `"total":{"S":"3"}`, 1)},

@@ -9,6 +9,7 @@ package memstore
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -22,7 +23,7 @@ import (
 	"tenantatlas/shared/run"
 )
 
-// Store implements run.Tenants, run.Runs, run.Policies and run.Records. Use New.
+// Store implements all contracts of what is kept in the table. Use New.
 type Store struct {
 	// Hook, when set, is called twice for each call: before its effect and, if it
 	// took effect, after it. An error ends the call with that error.
@@ -30,6 +31,7 @@ type Store struct {
 
 	mu            sync.Mutex
 	tenants       map[string]run.Tenant
+	connectionAt  map[string]time.Time // as of when it is known whether the tenant can be reached
 	members       map[[2]string]run.Member
 	runs          map[[2]string]*run.Run
 	plans         map[[2]string][]run.Item
@@ -46,13 +48,24 @@ type Store struct {
 	ended         map[[2]string]string // what ended each run, to know a repeat
 	changes       []Change
 	rates         map[run.RateKey]run.RateState // made by rates.go
+	sets          map[[2]string]run.BackupSet
+	counted       map[[2]string]string // the last count of each set, to know a repeat
+	items         map[[2]string]map[string]backupItem
+	schedules     map[[2]string]run.Schedule
+	firings       map[[2]string]map[string]run.Firing // by the time they were due
+	drift         map[[2]string]run.Drift
+	subscriptions map[[2]string]run.Subscription
 }
 
 var (
-	_ run.Tenants  = (*Store)(nil)
-	_ run.Runs     = (*Store)(nil)
-	_ run.Policies = (*Store)(nil)
-	_ run.Records  = (*Store)(nil)
+	_ run.Tenants       = (*Store)(nil)
+	_ run.Runs          = (*Store)(nil)
+	_ run.Policies      = (*Store)(nil)
+	_ run.Records       = (*Store)(nil)
+	_ run.BackupSets    = (*Store)(nil)
+	_ run.Schedules     = (*Store)(nil)
+	_ run.Drifts        = (*Store)(nil)
+	_ run.Subscriptions = (*Store)(nil)
 )
 
 // New returns an empty store.
@@ -62,7 +75,10 @@ func New() *Store {
 		plans: map[[2]string][]run.Item{}, chunks: map[[2]string][]run.Chunk{}, committed: map[[2]string]commit{}, locks: map[[2]string]run.Lock{},
 		replays: map[[2]string]run.Replay{}, policies: map[[2]string]run.Policy{}, typeSyncs: map[[2]string]run.TypeSync{},
 		versions: map[[2]string][]run.Version{}, notifications: map[run.NotificationKey]run.Notification{}, audit: map[string]run.AuditEvent{},
-		unnotified: map[[2]string]bool{}, ended: map[[2]string]string{},
+		unnotified: map[[2]string]bool{}, ended: map[[2]string]string{}, connectionAt: map[string]time.Time{},
+		sets: map[[2]string]run.BackupSet{}, counted: map[[2]string]string{}, items: map[[2]string]map[string]backupItem{},
+		schedules: map[[2]string]run.Schedule{}, firings: map[[2]string]map[string]run.Firing{},
+		drift: map[[2]string]run.Drift{}, subscriptions: map[[2]string]run.Subscription{},
 	}
 }
 
@@ -76,6 +92,9 @@ type commit struct {
 // maxItem is how many bytes of people's input one record may hold, about what
 // DynamoDB allows.
 const maxItem = 390_000
+
+// tooLarge reports whether a record of these values is larger than that.
+func tooLarge(values any) bool { return len(fmt.Sprintf("%+v", values)) > maxItem }
 
 // do runs one call under the lock, with the hook around it.
 func (s *Store) do(ctx context.Context, method string, f func() error) error {
@@ -120,6 +139,7 @@ func (s *Store) CreateTenant(ctx context.Context, t run.Tenant, owner run.Member
 			return run.ErrConflict
 		}
 		t.Rev, t.Owners, owner.Rev = 1, 1, 1
+		t.Connection = nil
 		s.tenants[t.ID] = t
 		s.members[[2]string{t.ID, owner.UserID}] = owner
 		s.audit[auditKey(audit)] = audit
@@ -150,6 +170,11 @@ func (s *Store) UpdateTenant(ctx context.Context, t run.Tenant, audit run.AuditE
 			return run.ErrConflict
 		}
 		t.Rev, t.Owners = t.Rev+1, have.Owners
+		if t.Connection == nil {
+			s.connectionAt[t.ID] = t.UpdatedAt
+		} else {
+			t.Connection = have.Connection
+		}
 		s.tenants[t.ID] = t
 		s.audit[auditKey(audit)] = audit
 		return nil
@@ -158,6 +183,29 @@ func (s *Store) UpdateTenant(ctx context.Context, t run.Tenant, audit run.AuditE
 		return run.Tenant{}, err
 	}
 	return t, nil
+}
+
+// NoteConnection implements run.Tenants.
+func (s *Store) NoteConnection(ctx context.Context, tenantID string, at time.Time, fault *run.ConnectionFault) error {
+	return s.do(ctx, "NoteConnection", func() error {
+		t, ok := s.tenants[tenantID]
+		if !ok {
+			return run.ErrNotFound
+		}
+		if s.connectionAt[tenantID].Before(at) {
+			s.connectionAt[tenantID], t.Connection = at, clonePointer(fault)
+			s.tenants[tenantID] = t
+		}
+		return nil
+	})
+}
+
+func clonePointer[T any](p *T) *T {
+	if p == nil {
+		return nil
+	}
+	v := *p
+	return &v
 }
 
 // Member implements run.Tenants.
@@ -280,9 +328,11 @@ func list[T any](ctx context.Context, s *Store, method string, question any, p r
 	return page, err
 }
 
-// A cursor is good for its own question only.
+// A cursor is good for its own question only. JSON tells questions apart by what
+// they say, wherever that stands.
 func sealCursor(method string, question any, after string) string {
-	return run.Hash(method, fmt.Sprintf("%+v", question), after)[:16] + after
+	asked, _ := json.Marshal(question) // plain values, which all have a JSON form
+	return run.Hash(method, string(asked), after)[:16] + after
 }
 
 func openCursor(method string, question any, cursor string) (after string, ok bool) {
@@ -311,6 +361,14 @@ func (s *Store) StartView(ctx context.Context, q run.StartQuery) (v run.StartVie
 		if p, ok := s.policies[[2]string{q.TenantID, q.PolicyID}]; ok {
 			v.Policy = &p
 		}
+		if have, ok := s.sets[[2]string{q.TenantID, q.SetID}]; ok {
+			have = copySet(have)
+			v.Set = &have
+		}
+		if have, ok := s.schedules[[2]string{q.TenantID, q.ScheduleID}]; ok {
+			have = copySchedule(have)
+			v.Schedule = &have
+		}
 		return nil
 	})
 	return v, err
@@ -318,6 +376,9 @@ func (s *Store) StartView(ctx context.Context, q run.StartQuery) (v run.StartVie
 
 // CreateRun implements run.Runs.
 func (s *Store) CreateRun(ctx context.Context, n run.NewRun) error {
+	if n.Set != nil && n.UsesSet != "" || n.Run.Initiator.UserID != "" && n.Run.Initiator.ScheduleID != "" {
+		return errors.New("a run has one initiator, and makes a set or uses one")
+	}
 	return s.do(ctx, "CreateRun", func() error {
 		r := n.Run
 		lockKey, runKey := [2]string{r.TenantID, r.KeyHash}, [2]string{r.TenantID, r.ID}
@@ -327,15 +388,21 @@ func (s *Store) CreateRun(ctx context.Context, n run.NewRun) error {
 		if len(r.Input) > maxItem {
 			return run.ErrTooLarge
 		}
-		m, ok := s.members[[2]string{r.TenantID, r.Initiator.UserID}]
-		if !ok || !m.Role.Includes(n.Role) {
+		if !s.mayStart(n) {
 			return run.ErrNotMember
 		}
 		if t, ok := s.tenants[r.TenantID]; !ok || t.Disabled {
 			return run.ErrTenantDisabled
 		}
+		set, err := s.setOfRun(n)
+		if errors.Is(err, run.ErrNotFound) {
+			return err
+		}
 		if l := s.locks[lockKey]; l.ActiveRunID != "" {
-			return &run.LockHeldError{Lock: l}
+			return &run.LockHeldError{Lock: l} // says more than the other refusals of a set
+		}
+		if err != nil {
+			return err
 		}
 		replayKey := [2]string{r.TenantID, n.IdempotencyKey}
 		if n.IdempotencyKey != "" {
@@ -344,12 +411,57 @@ func (s *Store) CreateRun(ctx context.Context, n run.NewRun) error {
 			}
 			s.replays[replayKey] = run.Replay{RunID: r.ID, PayloadHash: r.PayloadHash, ExpiresAt: n.ReplayUntil}
 		}
+		if set != nil {
+			s.sets[[2]string{r.TenantID, set.ID}] = *set
+		}
 		last := s.locks[lockKey].LastRunID
 		s.locks[lockKey] = run.Lock{TenantID: r.TenantID, KeyHash: r.KeyHash, ActiveRunID: r.ID, PayloadHash: r.PayloadHash, LastRunID: last}
 		s.keep(nil, r)
 		s.audit[auditKey(n.Audit)] = n.Audit
 		return nil
 	})
+}
+
+// mayStart says whether the initiator of a start still may: a member by the role, a
+// schedule by not being paused or removed.
+func (s *Store) mayStart(n run.NewRun) bool {
+	by := n.Run.Initiator
+	if by.ScheduleID != "" {
+		schedule, ok := s.schedules[[2]string{n.Run.TenantID, by.ScheduleID}]
+		return ok && !schedule.Removed && !schedule.Paused
+	}
+	m, ok := s.members[[2]string{n.Run.TenantID, by.UserID}]
+	return ok && m.Role.Includes(n.Role)
+}
+
+// setOfRun is the backup set of a start as it stands after it, nil for none.
+func (s *Store) setOfRun(n run.NewRun) (*run.BackupSet, error) {
+	switch {
+	case n.Set != nil:
+		made := copySet(*n.Set)
+		if _, taken := s.sets[[2]string{n.Run.TenantID, made.ID}]; taken {
+			return nil, run.ErrConflict
+		}
+		made.LastRunID, made.ActiveRuns, made.Uses, made.Rev = n.Run.ID, []string{n.Run.ID}, 1, 1
+		return &made, nil
+	case n.UsesSet != "":
+		have, ok := s.sets[[2]string{n.Run.TenantID, n.UsesSet}]
+		if !ok || have.DeletedAt != nil {
+			return nil, run.ErrNotFound
+		}
+		if len(have.ActiveRuns) >= run.MaxActiveRuns {
+			return nil, run.ErrSetBusy
+		}
+		used := copySet(have)
+		used.ActiveRuns = append(used.ActiveRuns, n.Run.ID)
+		slices.Sort(used.ActiveRuns)
+		used.Uses++
+		if n.ChangesSet {
+			used.LastRunID = n.Run.ID
+		}
+		return &used, nil
+	}
+	return nil, nil
 }
 
 // Run implements run.Runs.
@@ -481,10 +593,10 @@ func (s *Store) Plan(ctx context.Context, r run.Run, from, n int) (items []run.I
 
 // BeginSlice implements run.Runs.
 func (s *Store) BeginSlice(ctx context.Context, f run.Fence, items run.ItemSet, now, lease time.Time) (run.Run, error) {
-	if items == 0 {
-		return run.Run{}, errors.New("a slice of no items")
-	}
 	return s.fencedWrite(ctx, "BeginSlice", f, func(r *run.Run) error {
+		if items == 0 && r.Planned {
+			return errors.New("a slice of no items")
+		}
 		r.Intent, r.LeaseUntil, r.UpdatedAt = items, lease, now
 		return nil
 	})
@@ -710,14 +822,14 @@ func (s *Store) ListRuns(ctx context.Context, q run.RunQuery, p run.PageRequest)
 			(len(q.Statuses) == 0 || slices.Contains(q.Statuses, r.Status)) &&
 			(len(q.Operations) == 0 || slices.Contains(q.Operations, r.Operation)) &&
 			(q.PolicyID == "" || r.Target.Kind == run.TargetPolicy && r.Target.ID == q.PolicyID) &&
-			(q.InitiatorID == "" || r.Initiator.UserID == q.InitiatorID) &&
+			(q.InitiatorID == "" || r.Initiator.ID() == q.InitiatorID) &&
 			(q.From.IsZero() || !r.CreatedAt.Before(q.From)) && (q.To.IsZero() || r.CreatedAt.Before(q.To))
 	})
 }
 
 // ActiveRuns implements run.Runs.
-func (s *Store) ActiveRuns(ctx context.Context, userID string, p run.PageRequest) (run.Page[run.Run], error) {
-	return s.runPage(ctx, "ActiveRuns", userID, p, func(r run.Run) bool { return r.Initiator.UserID == userID && !r.Status.Terminal() })
+func (s *Store) ActiveRuns(ctx context.Context, initiatorID string, p run.PageRequest) (run.Page[run.Run], error) {
+	return s.runPage(ctx, "ActiveRuns", initiatorID, p, func(r run.Run) bool { return r.Initiator.ID() == initiatorID && !r.Status.Terminal() })
 }
 
 func (s *Store) runPage(ctx context.Context, method string, question any, p run.PageRequest, keep func(run.Run) bool) (run.Page[run.Run], error) {
@@ -784,5 +896,6 @@ func (s *Store) Dump() string {
 		}
 	}
 	fmt.Fprintf(&b, "%+v\n%+v\n%+v\n%+v\n%+v\n%+v\n", s.tenants, s.members, s.policies, s.versions, s.notifications, s.audit)
+	fmt.Fprintf(&b, "%+v\n%+v\n%+v\n%+v\n%+v\n%+v\n", s.sets, s.items, s.schedules, s.firings, s.drift, s.subscriptions)
 	return b.String()
 }

@@ -19,6 +19,9 @@ func TestConformance(t *testing.T) {
 	t.Run("Policies", func(t *testing.T) { runtest.Policies(t, open) })
 	t.Run("Records", func(t *testing.T) { runtest.Records(t, open) })
 	t.Run("Rates", func(t *testing.T) { runtest.Rates(t, open) })
+	t.Run("BackupSets", func(t *testing.T) { runtest.BackupSets(t, open) })
+	t.Run("Schedules", func(t *testing.T) { runtest.Schedules(t, open) })
+	t.Run("Drifts", func(t *testing.T) { runtest.Drifts(t, open) })
 	t.Run("Stream", func(t *testing.T) {
 		runtest.Stream(t, open, func(*testing.T) []run.RunChange { return store.Changes(0) })
 	})

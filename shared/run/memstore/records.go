@@ -25,6 +25,19 @@ func (s *Store) Policy(ctx context.Context, tenantID, policyID string) (p run.Po
 	return p, err
 }
 
+// PoliciesByID implements run.Policies.
+func (s *Store) PoliciesByID(ctx context.Context, tenantID string, policyIDs []string) (found []run.Policy, err error) {
+	err = s.do(ctx, "PoliciesByID", func() error {
+		for _, id := range slices.Compact(slices.Sorted(slices.Values(policyIDs))) {
+			if p, ok := s.policies[[2]string{tenantID, id}]; ok {
+				found = append(found, p)
+			}
+		}
+		return nil
+	})
+	return found, err
+}
+
 // ListPolicies implements run.Policies.
 func (s *Store) ListPolicies(ctx context.Context, q run.PolicyQuery, p run.PageRequest) (run.Page[run.Policy], error) {
 	page, err := list(ctx, s, "ListPolicies", q, p, maps.Values(s.policies), func(p run.Policy) bool {

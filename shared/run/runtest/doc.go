@@ -23,6 +23,10 @@ type Store interface {
 	run.Policies
 	run.Records
 	run.Rates
+	run.BackupSets
+	run.Schedules
+	run.Drifts
+	run.Subscriptions
 }
 
 // Fault is what becomes of one request to the technology below.
@@ -50,6 +54,7 @@ type world struct {
 	owner  string
 	ids    run.IDSource
 	faults *faults
+	spare  int // requests that write before the one that a case of Faults breaks
 	now    time.Time
 }
 
@@ -280,6 +285,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 type faults struct {
 	mu    sync.Mutex
 	armed Fault
+	skip  int // writing requests to let through first
 	left  int // writing requests still to break
 	fired int
 }
@@ -290,16 +296,23 @@ func (f *faults) decide(_ string, writes bool) Fault {
 	if !writes || f.left == 0 {
 		return Pass
 	}
+	if f.skip > 0 {
+		f.skip--
+		return Pass
+	}
 	f.left--
 	f.fired++
 	return f.armed
 }
 
 // arm breaks the next n writing requests.
-func (f *faults) arm(fault Fault, n int) {
+func (f *faults) arm(fault Fault, n int) { f.armAfter(0, fault, n) }
+
+// armAfter lets some writing requests through and breaks the next n.
+func (f *faults) armAfter(skip int, fault Fault, n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.armed, f.left, f.fired = fault, n, 0
+	f.armed, f.skip, f.left, f.fired = fault, skip, n, 0
 }
 
 func (f *faults) count() int {

@@ -19,11 +19,11 @@ func Faults(t *testing.T, open Open) {
 	}{{"not done", Lose}, {"done but not answered", LoseAnswer}} {
 		for times := 1; times <= 2; times++ {
 			t.Run(fmt.Sprintf("%s %d times", fault.name, times), func(t *testing.T) {
-				for _, c := range slices.Concat(faultCases, rateFaultCases) {
+				for _, c := range slices.Concat(faultCases, rateFaultCases, setFaultCases, scheduleFaultCases, driftFaultCases) {
 					t.Run(c.name, func(t *testing.T) {
 						w := newWorld(t, open)
 						do := c.prepare(w)
-						w.faults.arm(fault.kind, times)
+						w.faults.armAfter(w.spare, fault.kind, times)
 						do()
 						if fired := w.faults.count(); fired != times {
 							t.Errorf("%d requests were broken, want %d", fired, times)
@@ -37,7 +37,8 @@ func Faults(t *testing.T, open Open) {
 
 type faultCase struct {
 	name string
-	// prepare makes what the write needs and returns the write with its checks.
+	// prepare makes what the write needs and returns the write with its checks. It
+	// sets world.spare when the request to be broken is not the first that writes.
 	prepare func(w *world) func()
 }
 
@@ -62,6 +63,16 @@ var faultCases = []faultCase{
 			w.must(err)
 			same(w.t, "tenant", got, stored)
 			same(w.t, "revision", got.Rev, 2)
+		}
+	}},
+	{"NoteConnection", func(w *world) func() {
+		return func() {
+			fault := &run.ConnectionFault{Code: "c", RunID: "run_1", At: w.tick()}
+			w.must(w.s.NoteConnection(w.ctx(), w.tenant, fault.At, fault))
+			tenant, err := w.s.Tenant(w.ctx(), w.tenant)
+			w.must(err)
+			same(w.t, "fault", tenant.Connection, fault)
+			same(w.t, "revision", tenant.Rev, 1)
 		}
 	}},
 	{"PutMember", func(w *world) func() {

@@ -16,6 +16,8 @@ import (
 // Runs checks the contract of run.Runs.
 func Runs(t *testing.T, open Open) {
 	t.Run("start", func(t *testing.T) { starts(t, open) })
+	t.Run("start with a set", func(t *testing.T) { startsWithSet(t, open) })
+	t.Run("start by a schedule", func(t *testing.T) { startsBySchedule(t, open) })
 	t.Run("claim", func(t *testing.T) { claims(t, open) })
 	t.Run("plan", func(t *testing.T) { plans(t, open) })
 	t.Run("slice", func(t *testing.T) { slicesOfRun(t, open) })
@@ -866,14 +868,14 @@ func sweeps(t *testing.T, open Open) {
 	})
 }
 
-// listed reads all shards of an index of runs.
-func listed(w *world, list func(context.Context, int, run.PageRequest) (run.Page[run.RunRef], error)) map[run.RunRef]bool {
+// listed reads all shards of an index.
+func listed[T comparable](w *world, list func(context.Context, int, run.PageRequest) (run.Page[T], error)) map[T]bool {
 	w.t.Helper()
-	found := map[run.RunRef]bool{}
+	found := map[T]bool{}
 	for shard := range run.OpenShards {
-		for _, r := range collect(w, func(p run.PageRequest) (run.Page[run.RunRef], error) { return list(w.ctx(), shard, p) }, 3) {
+		for _, r := range collect(w, func(p run.PageRequest) (run.Page[T], error) { return list(w.ctx(), shard, p) }, 3) {
 			if found[r] {
-				w.t.Errorf("%s is listed twice", r.RunID)
+				w.t.Errorf("%v is listed twice", r)
 			}
 			found[r] = true
 		}

@@ -63,6 +63,54 @@ func Tenants(t *testing.T, open Open) {
 		_, err = w.s.UpdateTenant(w.ctx(), now, w.audit(run.AuditTenantChanged))
 		w.wantErr(err, run.ErrConflict)
 	})
+	t.Run("what a run found of the connection stands until a later one, or a change, says otherwise", func(t *testing.T) {
+		w := newWorld(t, open)
+		want, err := w.s.Tenant(w.ctx(), w.tenant)
+		w.must(err)
+		stored := func(what string) {
+			t.Helper()
+			got, err := w.s.Tenant(w.ctx(), w.tenant)
+			w.must(err)
+			same(t, what, got, want)
+		}
+		early, ended := w.tick(), w.tick()
+		fault := &run.ConnectionFault{Code: "graph_credential", RunID: "run_1", At: ended}
+		w.must(w.s.NoteConnection(w.ctx(), w.tenant, ended, fault))
+		want.Connection = fault
+		stored("a fault")
+		w.must(w.s.NoteConnection(w.ctx(), w.tenant, early, nil))
+		w.must(w.s.NoteConnection(w.ctx(), w.tenant, ended, &run.ConnectionFault{Code: "other", At: ended}))
+		stored("what an earlier run found, and another at the same time, change nothing")
+
+		renamed := want
+		renamed.Name, renamed.UpdatedAt, renamed.Connection = "Fabrikam", w.tick(), &run.ConnectionFault{Code: "made up"}
+		got, err := w.s.UpdateTenant(w.ctx(), renamed, w.audit(run.AuditTenantChanged))
+		w.must(err)
+		want.Name, want.UpdatedAt, want.Rev = renamed.Name, renamed.UpdatedAt, 2
+		same(t, "answer to a change of the name", got, want)
+		stored("a change of the name leaves it")
+
+		during := w.tick()
+		want.UpdatedAt, want.Connection = w.tick(), nil
+		got, err = w.s.UpdateTenant(w.ctx(), want, w.audit(run.AuditCredentialChanged))
+		w.must(err)
+		want.Rev = 3
+		same(t, "answer to a new credential", got, want)
+		stored("a new credential clears it")
+		w.must(w.s.NoteConnection(w.ctx(), w.tenant, during, fault))
+		stored("what a run found with the old credential changes nothing")
+
+		later := &run.ConnectionFault{Code: "graph_consent", RunID: "run_2", At: w.tick()}
+		w.must(w.s.NoteConnection(w.ctx(), w.tenant, later.At, later))
+		want.Connection = later
+		stored("a later fault")
+		w.must(w.s.NoteConnection(w.ctx(), w.tenant, w.tick(), nil))
+		want.Connection = nil
+		stored("a later success")
+		for _, id := range []string{w.tenant + "1", "", w.tenant + "#"} {
+			w.wantErr(w.s.NoteConnection(w.ctx(), id, w.tick(), fault), run.ErrNotFound)
+		}
+	})
 	t.Run("a membership needs the revision that was read", func(t *testing.T) {
 		w := newWorld(t, open)
 		m := run.Member{TenantID: w.tenant, UserID: "ann@example.com", Role: run.RoleViewer, CreatedAt: w.now}
