@@ -90,7 +90,7 @@ test: ## Everything below, from nothing
 	@$(MAKE) --no-print-directory test-stack
 
 # The adapters of AWS, tested on the real API: the local stack's and Amazon's own.
-ADAPTERS := ./shared/dynamostore/... ./shared/sqsqueue ./shared/s3archive ./shared/secretstore ./shared/kmsvault
+ADAPTERS := ./shared/dynamostore/... ./shared/sqsqueue ./shared/s3archive ./shared/secretstore ./shared/kmsvault ./shared/eventscheduler
 # What needs a running local stack.
 ON_STACK := tenantatlas/tests/\(e2e\|samlocal\)
 # What has a target of its own, because it takes minutes.
@@ -102,7 +102,7 @@ PLAIN := tenantatlas/tests/\(fidelity\|graphsim/schema\)
 .PHONY: test-unit
 test-unit: tools-conformance ## All tests that need no local stack, nearly all with the race detector
 	CGO_ENABLED=0 $(GO) test -timeout 15m $$($(GO) list ./... | grep -e '$(PLAIN)')
-	$(GOTEST) $$($(GO) list ./... | grep -v -e '$(ON_STACK)' -e '$(CRASH)' -e '$(PLAIN)' -e 'shared/\(dynamostore\|sqsqueue\|s3archive\|secretstore\|kmsvault\)')
+	$(GOTEST) $$($(GO) list ./... | grep -v -e '$(ON_STACK)' -e '$(CRASH)' -e '$(PLAIN)' -e 'shared/\(dynamostore\|sqsqueue\|s3archive\|secretstore\|kmsvault\|eventscheduler\)')
 
 SEEDS ?= 10000
 # The first seed is fixed, so that the same tree gives the same result.
