@@ -103,6 +103,8 @@ type Engine struct {
 	Operation run.Operation
 	Runs      run.Runs
 	Tenants   run.Tenants
+	// Schedules tells whether a schedule still is one; needed for runs of schedules.
+	Schedules run.Schedules
 	Queue     run.Queue
 	Bind      Bind
 	Now       func() time.Time
@@ -190,7 +192,7 @@ func (w *work) work(ctx context.Context) error {
 		return w.verdict(ctx, err)
 	}
 	if !w.run.Planned {
-		items, err := op.Plan(acting)
+		items, err := w.plan(acting, op)
 		if err != nil {
 			return w.verdict(ctx, err)
 		}
@@ -260,6 +262,16 @@ func (w *work) refusal(ctx context.Context) (*run.Failure, error) {
 	if t.Disabled {
 		return &run.Failure{Code: "tenant_disabled"}, nil
 	}
+	if id := w.run.Initiator.ScheduleID; id != "" {
+		_, err := w.Schedules.Schedule(ctx, w.run.TenantID, id)
+		if errors.Is(err, run.ErrNotFound) {
+			return &run.Failure{Code: "schedule_removed"}, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read schedule: %w", err)
+		}
+		return nil, nil
+	}
 	need := w.run.Operation.Role()
 	m, err := w.Tenants.Member(ctx, w.run.TenantID, w.run.Initiator.UserID)
 	if errors.Is(err, run.ErrNotMember) {
@@ -272,6 +284,24 @@ func (w *work) refusal(ctx context.Context) (*run.Failure, error) {
 		return &run.Failure{Code: "permission_revoked", Params: map[string]string{"user": w.run.Initiator.Name, "role": string(need)}}, nil
 	}
 	return nil, nil
+}
+
+// plan asks the operation for its items while the lease is kept alive: a large
+// tenant is not listed within one lease.
+func (w *work) plan(ctx context.Context, op Operation) ([]run.Item, error) {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var heart sync.WaitGroup
+	fence := w.run.Fence()
+	heart.Go(func() { w.keepLease(ctx, stop, fence, 0) })
+	items, err := op.Plan(ctx)
+	cause := context.Cause(ctx)
+	stop(nil)
+	heart.Wait()
+	if errors.Is(cause, run.ErrFenced) || errors.Is(cause, run.ErrRunEnded) {
+		return nil, cause
+	}
+	return items, err
 }
 
 // Causes that end acting.

@@ -119,7 +119,7 @@ func newBed(t *testing.T, items int) *bed {
 		t.Fatal(err)
 	}
 	b.engine = &engine.Engine{
-		Operation: run.OpInventorySync, Runs: b.store, Tenants: b.store, Queue: b.queue,
+		Operation: run.OpInventorySync, Runs: b.store, Tenants: b.store, Schedules: b.store, Queue: b.queue,
 		Bind: func(context.Context, run.Run, run.Tenant) (engine.Operation, error) { return b.op, nil },
 		Now:  time.Now, Log: slog.New(slog.DiscardHandler),
 		Owner:  func() string { b.owners++; return fmt.Sprintf("own_%d", b.owners) },
@@ -324,6 +324,35 @@ func TestLeaseKeepsASecondWorkerOut(t *testing.T) {
 		}
 		if r := b.check(r.ID); r.Status != run.StatusSucceeded || b.op.acted["item-000"] != 1 {
 			t.Errorf("ended %s after %d acts", r.Status, b.op.acted["item-000"])
+		}
+	})
+}
+
+// A large tenant takes longer to list than a lease lasts.
+func TestLeaseKeepsASecondWorkerOutWhilePlanning(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBed(t, 1)
+		r := b.start()
+		m, _ := b.queue.take()
+		b.op.plan = func() ([]run.Item, error) {
+			time.Sleep(3 * time.Minute)
+			return []run.Item{{Key: "item-000", Kind: "policy"}}, nil
+		}
+		done := make(chan error)
+		go func() { done <- b.engine.Handle(t.Context(), m.d) }()
+		synctest.Wait()
+		time.Sleep(2 * time.Minute)
+		if err := b.engine.Handle(t.Context(), m.d); err != nil {
+			t.Errorf("the duplicate comes back: %v", err)
+		}
+		if got := b.run(r.ID); got.Epoch != 1 {
+			t.Errorf("epoch %d", got.Epoch)
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if r := b.check(r.ID); r.Status != run.StatusSucceeded {
+			t.Errorf("ended %s", r.Status)
 		}
 	})
 }
@@ -886,6 +915,47 @@ func TestPermissionIsCheckedWithEverySlice(t *testing.T) {
 	})
 }
 
+// schedule makes a schedule of the tenant.
+func (b *bed) schedule() run.Schedule {
+	b.t.Helper()
+	s := run.Schedule{ID: "sch_01J9Z3T6Q4W8R2N5M7K1P0XYZA", TenantID: tenantID, Name: "Nightly", Operation: run.OpInventorySync, CreatedAt: time.Now(), UpdatedAt: time.Now()}
+	s, err := b.store.PutSchedule(b.t.Context(), s, run.AuditEvent{TenantID: tenantID, At: time.Now(), Event: run.AuditScheduleCreated})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return s
+}
+
+func (b *bed) startScheduled(s run.Schedule) start.Result {
+	b.t.Helper()
+	res, err := b.starter().Start(b.t.Context(), start.Request{TenantID: tenantID, ScheduleID: s.ID, Operation: run.OpInventorySync, Deadline: time.Hour})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return res
+}
+
+// A schedule that was removed starts nothing any more, nor does what it had queued
+// go on.
+func TestRunOfARemovedScheduleEnds(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBed(t, 3)
+		s := b.schedule()
+		res := b.startScheduled(s)
+		if _, err := b.store.RemoveSchedule(t.Context(), tenantID, s.ID, s.Rev, run.AuditEvent{TenantID: tenantID, At: time.Now(), Event: run.AuditScheduleRemoved}); err != nil {
+			t.Fatal(err)
+		}
+		b.drain()
+		got := b.check(res.Run.ID)
+		if got.Status != run.StatusFailed || got.Failure.Code != "schedule_removed" || len(b.op.acted) != 0 {
+			t.Errorf("ended %s with %+v after %d acts", got.Status, got.Failure, len(b.op.acted))
+		}
+		if _, err := b.starter().Start(t.Context(), start.Request{TenantID: tenantID, ScheduleID: s.ID, Operation: run.OpInventorySync, Deadline: time.Hour}); !errors.Is(err, run.ErrNotMember) {
+			t.Errorf("another start: %v", err)
+		}
+	})
+}
+
 // A run of a schedule leaves its worker soon, so that others come in between.
 func TestScheduledRunLeavesItsWorker(t *testing.T) {
 	bubble(t, func(t *testing.T) {
@@ -894,10 +964,7 @@ func TestScheduledRunLeavesItsWorker(t *testing.T) {
 			time.Sleep(3 * time.Second)
 			return run.Outcome{Status: run.OutcomeSucceeded}, nil
 		}
-		res, err := b.starter().Start(t.Context(), start.Request{TenantID: tenantID, Principal: run.Principal{UserID: userID}, Operation: run.OpInventorySync, Deadline: time.Hour, Scheduled: true})
-		if err != nil {
-			t.Fatal(err)
-		}
+		res := b.startScheduled(b.schedule())
 		for {
 			m, ok := b.queue.take()
 			if !ok {

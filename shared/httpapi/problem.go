@@ -89,12 +89,14 @@ func (s *server) problem(ctx context.Context, err error, thing string) error {
 		return p
 	case errors.Is(err, run.ErrTenantDisabled):
 		return newProblem(ctx, "tenant_disabled", nil)
-	case errors.Is(err, start.ErrKeyReused):
+	case errors.Is(err, run.ErrKeyTaken):
 		return newProblem(ctx, "idempotency_key_reused", nil)
 	case errors.As(err, &conflict):
 		p := newProblem(ctx, "conflict_active_run", params{}.Set(reason.FieldOperation, string(conflict.Active.Operation)))
 		p.ActiveRun = s.runLink(&conflict.Active)
 		return p
+	case errors.Is(err, run.ErrSetBusy):
+		return newProblem(ctx, "set_busy", nil)
 	case errors.Is(err, run.ErrNotFound):
 		return newProblem(ctx, "not_found", params{}.Set(reason.FieldThing, thing))
 	case errors.Is(err, run.ErrRunEnded):

@@ -191,7 +191,7 @@ func TestProblemStatuses(t *testing.T) {
 	for c, want := range map[Code]int{
 		RunAlreadyActive: 200, Unauthenticated: 401, SessionExpired: 401, ForbiddenTenant: 403, ForbiddenRole: 403,
 		NotFound: 404, ConflictActiveRun: 409, PlanDigestMismatch: 409, PlanStale: 409, PlanUsed: 409, RunEnded: 409,
-		SetInUse: 409, LastOwner: 409, TenantDisabled: 409, ChangedMeanwhile: 412, PreconditionMissing: 428,
+		SetInUse: 409, SetBusy: 409, RecoveryOver: 409, TooManySchedules: 409, SetNameMismatch: 422, LastOwner: 409, TenantDisabled: 409, ChangedMeanwhile: 412, PreconditionMissing: 428,
 		ValidationError: 422, ConfirmationMissing: 422, NameMismatch: 422, SelectionEmpty: 422,
 		IdempotencyKeyReused: 422, BadRequest: 400, TooLarge: 413, RateLimited: 429, Internal: 500, Unavailable: 503,
 		GraphThrottled: 500, "never_heard_of": 500,

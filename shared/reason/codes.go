@@ -21,8 +21,17 @@ const (
 	TenantDisabled        Code = "tenant_disabled"
 	LicenseMissing        Code = "license_missing"
 	AllItemsFailed        Code = "all_items_failed"
+	TooManyPolicies       Code = "too_many_policies"
+	SetDeleted            Code = "set_deleted"
+	ScheduleRemoved       Code = "schedule_removed"
 	Canceled              Code = "canceled"
 	Internal              Code = "internal"
+)
+
+// Codes of firings of schedules, beside those of runs.
+const (
+	PausedByUser Code = "paused_by_user"
+	FiredLate    Code = "fired_late"
 )
 
 // Codes of items: sync, capture and backup.
@@ -37,6 +46,9 @@ const (
 	UnsupportedType       Code = "unsupported_type"
 	ObjectsUnsupported    Code = "objects_unsupported"
 	TooLarge              Code = "too_large"
+	FoundationMissing     Code = "foundation_missing"
+	Vanished              Code = "vanished"
+	NeverCaptured         Code = "never_captured"
 )
 
 // Codes of items: preview and plan.
@@ -86,6 +98,10 @@ const (
 	PlanUsed             Code = "plan_used"
 	RunEnded             Code = "run_ended"
 	SetInUse             Code = "set_in_use"
+	SetBusy              Code = "set_busy"
+	SetNameMismatch      Code = "set_name_mismatch"
+	RecoveryOver         Code = "recovery_over"
+	TooManySchedules     Code = "too_many_schedules"
 	LastOwner            Code = "last_owner"
 	ChangedMeanwhile     Code = "changed_meanwhile"
 	PreconditionMissing  Code = "precondition_missing"

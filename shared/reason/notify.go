@@ -167,6 +167,11 @@ func DriftTitle(policies int, tenant string) string {
 	return render("{changed policies} changed in {tenant}", Params{}.Int(FieldChanged, policies).Set(FieldTenant, tenant))
 }
 
+// DriftBody is the text below that title.
+func DriftBody(tenant string) string {
+	return render("{tenant|The tenant} differs from the backup of the schedule before. Compare, restore, or mark as expected.", Params{}.Set(FieldTenant, tenant))
+}
+
 // ExpiryTitle warns of a credential that expires soon. credential is "secret"
 // or "certificate".
 func ExpiryTitle(credential, tenant string, days int) string {

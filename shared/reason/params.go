@@ -31,6 +31,7 @@ const (
 	FieldDependency  Field = "dependency"
 	FieldDifferences Field = "differences"
 	FieldDone        Field = "done"
+	FieldDrift       Field = "drift"
 	FieldDuration    Field = "duration"
 	FieldEntraCode   Field = "entraCode"
 	FieldExpiresAt   Field = "expiresAt"
@@ -111,7 +112,7 @@ var fieldKinds = map[Field]kind{
 	FieldActiveRun: kindID, FieldAdded: kindNumber, FieldApprovalID: kindID, FieldAttempts: kindNumber,
 	FieldBlocked: kindNumber, FieldCandidates: kindNumber, FieldChanged: kindNumber, FieldChangedAt: kindTime,
 	FieldCloud: kindCode, FieldCredential: kindWord, FieldDays: kindNumber, FieldDeadlineAt: kindTime,
-	FieldDependency: kindName, FieldDifferences: kindNumber, FieldDone: kindNumber, FieldDuration: kindDuration,
+	FieldDependency: kindName, FieldDifferences: kindNumber, FieldDone: kindNumber, FieldDrift: kindNumber, FieldDuration: kindDuration,
 	FieldEntraCode: kindCode, FieldExpiresAt: kindTime, FieldFailed: kindNumber, FieldFields: kindNumber,
 	FieldFilter: kindName, FieldGone: kindNumber, FieldGroup: kindName, FieldGroups: kindNumber,
 	FieldItem: kindName, FieldItems: kindNumber, FieldLane: kindCode, FieldLastPhase: kindCode,

@@ -30,9 +30,6 @@ type ConflictError struct{ Active run.Run }
 
 func (e *ConflictError) Error() string { return "conflicts with active run " + e.Active.ID }
 
-// ErrKeyReused says that the Idempotency-Key was used with other content.
-var ErrKeyReused = errors.New("idempotency key was used with other content")
-
 // Request asks for a run.
 type Request struct {
 	TenantID  string
@@ -44,6 +41,12 @@ type Request struct {
 	// PolicyID, when set, must name a policy of the tenant; it becomes the
 	// target and the scope.
 	PolicyID string
+	// Set is a backup set to be made with the run, which it becomes the target of;
+	// SetID an existing one that the run uses, and changes when ChangesSet is set.
+	// Of these and PolicyID at most one is given.
+	Set        *run.BackupSet
+	SetID      string
+	ChangesSet bool
 	// Input is stored with the run and decides, with the operation, whether two
 	// starts ask for the same.
 	Input any
@@ -51,8 +54,9 @@ type Request struct {
 	IdempotencyKey string
 	// Deadline is how long the run may take.
 	Deadline time.Duration
-	// Scheduled is set when a schedule asks, and nobody waits before a screen.
-	Scheduled bool
+	// ScheduleID is set when a schedule asks, and nobody waits before a screen; there
+	// is no Principal then.
+	ScheduleID string
 }
 
 // Result is the run that now answers the request.
@@ -61,6 +65,8 @@ type Result struct {
 	// Reused is true when the run had been started before, by a request for the
 	// same.
 	Reused bool
+	// Replayed is true when that was by the same IdempotencyKey.
+	Replayed bool
 }
 
 // Starter makes runs.
@@ -73,14 +79,15 @@ type Starter struct {
 }
 
 // Start makes the requested run, or returns the active one that was asked for
-// before. Errors: run.ErrNotMember (also for a tenant that does not exist),
-// *RoleError, run.ErrTenantDisabled, run.ErrNotFound (the policy), ErrKeyReused,
+// before. Errors: run.ErrNotMember (also for a tenant that does not exist, and for
+// a schedule that is paused or gone), *RoleError, run.ErrTenantDisabled,
+// run.ErrNotFound (the policy or backup set), run.ErrSetBusy, run.ErrKeyTaken,
 // *ConflictError; any other error means that nothing is known to have started.
 //
 // A run whose message could not be sent is returned, ended as failed with
 // dispatch_failed and with its lock free.
 func (s *Starter) Start(ctx context.Context, req Request) (Result, error) {
-	input, err := canonical(req.Input)
+	input, err := Canonical(req.Input)
 	if err != nil {
 		return Result{}, fmt.Errorf("encode input: %w", err)
 	}
@@ -92,11 +99,11 @@ func (s *Starter) Start(ctx context.Context, req Request) (Result, error) {
 	payloadHash := run.Hash(string(req.Operation), scope, string(input))
 	var clientKey string
 	if req.IdempotencyKey != "" {
-		clientKey = run.Hash(req.Principal.UserID, string(req.Operation), req.IdempotencyKey)
+		clientKey = run.Hash(req.Principal.UserID+req.ScheduleID, string(req.Operation), req.IdempotencyKey)
 	}
 	query := run.StartQuery{
 		TenantID: req.TenantID, UserID: req.Principal.UserID, KeyHash: keyHash,
-		IdempotencyKey: clientKey, PolicyID: req.PolicyID,
+		IdempotencyKey: clientKey, PolicyID: req.PolicyID, SetID: req.SetID, ScheduleID: req.ScheduleID,
 	}
 
 	// A second round is needed only when the lock changes hands between our read
@@ -136,33 +143,49 @@ func deref(r *Result) Result {
 
 // settled answers a request that needs no new run: refused, or done before.
 func (s *Starter) settled(ctx context.Context, req Request, view run.StartView, payloadHash string) (*Result, error) {
-	if view.Member == nil || view.Tenant == nil {
-		return nil, run.ErrNotMember
-	}
-	need := req.Operation.Role()
-	if !view.Member.Role.Includes(need) {
-		return nil, &RoleError{Need: need}
+	if err := mayAsk(req, view); err != nil {
+		return nil, err
 	}
 	if view.Tenant.Disabled {
 		return nil, run.ErrTenantDisabled
 	}
-	if req.PolicyID != "" && view.Policy == nil {
+	if req.PolicyID != "" && view.Policy == nil || req.SetID != "" && (view.Set == nil || view.Set.DeletedAt != nil) {
 		return nil, run.ErrNotFound
 	}
 	if rp := view.Replay; rp != nil && rp.ExpiresAt.After(s.Now()) {
 		if rp.PayloadHash != payloadHash {
-			return nil, ErrKeyReused
+			return nil, run.ErrKeyTaken
 		}
 		r, err := s.Runs.Run(ctx, req.TenantID, rp.RunID)
 		if err != nil {
 			return nil, fmt.Errorf("read the run of the key: %w", err)
 		}
-		return &Result{Run: r, Reused: true}, nil
+		return &Result{Run: r, Reused: true, Replayed: true}, nil
 	}
 	if view.Lock != nil && view.Lock.ActiveRunID != "" {
 		return s.holder(ctx, req.TenantID, *view.Lock, payloadHash)
 	}
 	return nil, nil
+}
+
+// mayAsk says whether the caller may start the operation.
+func mayAsk(req Request, view run.StartView) error {
+	if view.Tenant == nil {
+		return run.ErrNotMember
+	}
+	if req.ScheduleID != "" {
+		if view.Schedule == nil || view.Schedule.Removed || view.Schedule.Paused {
+			return run.ErrNotMember
+		}
+		return nil
+	}
+	if view.Member == nil {
+		return run.ErrNotMember
+	}
+	if need := req.Operation.Role(); !view.Member.Role.Includes(need) {
+		return &RoleError{Need: need}
+	}
+	return nil
 }
 
 // holder answers with the run that holds the lock: the same request reuses it,
@@ -187,29 +210,43 @@ func (s *Starter) holder(ctx context.Context, tenantID string, l run.Lock, paylo
 func (s *Starter) create(ctx context.Context, req Request, view run.StartView, input json.RawMessage, keyHash, payloadHash, clientKey string) (run.Run, error) {
 	now := s.Now().UTC()
 	target := run.Target{Kind: run.TargetTenant, ID: view.Tenant.ID, Name: view.Tenant.Name}
-	if view.Policy != nil {
+	switch {
+	case view.Policy != nil:
 		target = run.Target{Kind: run.TargetPolicy, ID: view.Policy.ID, Name: view.Policy.Name, Type: view.Policy.Type}
+	case req.Set != nil:
+		target = run.Target{Kind: run.TargetBackupSet, ID: req.Set.ID, Name: req.Set.Name}
+	case view.Set != nil:
+		target = run.Target{Kind: run.TargetBackupSet, ID: view.Set.ID, Name: view.Set.Name}
 	}
-	name := view.Member.Name
-	if name == "" {
-		name = req.Principal.Name
+	initiator, role := run.Initiator{UserID: req.Principal.UserID}, req.Operation.Role()
+	if req.ScheduleID != "" {
+		initiator, role = run.Initiator{ScheduleID: view.Schedule.ID, Name: view.Schedule.Name}, ""
+	} else if initiator.Name = view.Member.Name; initiator.Name == "" {
+		initiator.Name = req.Principal.Name
+	}
+	var set *run.BackupSet
+	if req.Set != nil {
+		made := *req.Set
+		made.TenantID, made.CreatedAt, made.UpdatedAt, made.CreatedBy, made.ScheduleID = req.TenantID, now, now, initiator, req.ScheduleID
+		set = &made
 	}
 	r := run.Run{
 		ID: s.IDs.New(run.PrefixRun, now), TenantID: req.TenantID, TenantName: view.Tenant.Name,
 		Operation: req.Operation, Target: target,
-		Initiator: run.Initiator{UserID: req.Principal.UserID, Name: name},
-		Input:     input, KeyHash: keyHash, PayloadHash: payloadHash, Scheduled: req.Scheduled,
+		Initiator: initiator,
+		Input:     input, KeyHash: keyHash, PayloadHash: payloadHash, Scheduled: req.ScheduleID != "",
 		Status: run.StatusQueued, CreatedAt: now, UpdatedAt: now,
 		DeadlineAt: now.Add(req.Deadline), DispatchSeq: 1,
 	}
 	err := s.Runs.CreateRun(ctx, run.NewRun{
-		Run: r, Role: req.Operation.Role(),
+		Run: r, Role: role,
 		Audit: run.AuditEvent{
 			TenantID: r.TenantID, At: now, Event: run.AuditRunRequested,
-			ActorID: r.Initiator.UserID, ActorName: r.Initiator.Name,
+			ActorID: r.Initiator.ID(), ActorName: r.Initiator.Name,
 			RunID: r.ID, Operation: r.Operation, Target: r.Target, Status: r.Status,
 		},
 		IdempotencyKey: clientKey, ReplayUntil: now.Add(ReplayFor),
+		Set: set, UsesSet: req.SetID, ChangesSet: req.ChangesSet,
 	})
 	return r, err
 }
@@ -241,9 +278,9 @@ func (s *Starter) dispatch(ctx context.Context, r run.Run) run.Run {
 	return r
 }
 
-// canonical encodes v with sorted keys, so that equal requests have equal
+// Canonical encodes v with sorted keys, so that equal requests have equal
 // bytes.
-func canonical(v any) (json.RawMessage, error) {
+func Canonical(v any) (json.RawMessage, error) {
 	if v == nil {
 		return json.RawMessage("{}"), nil
 	}

@@ -222,6 +222,8 @@ var mutants = []mutant{
 	{"all of a source vanishes with one type", syncGo, "|| !types[p.Type] {\n", "{\n", operations},
 	{"what stands for secrets is shown", "shared/httpapi/policies.go", "\t\t\tif content, err = catalog.Public(content); err != nil {\n", "\t\t\tif err != nil {\n", []string{"./shared/httpapi"}},
 	// Backup sets, schedules and drift.
+	{"a long list loses its lease", engineGo, "\theart.Go(func() { w.keepLease(ctx, stop, fence, 0) })\n", "\t_ = fence\n", engine},
+	{"a removed schedule's run goes on", engineGo, "\t\tif errors.Is(err, run.ErrNotFound) {\n\t\t\treturn &run.Failure{Code: \"schedule_removed\"}, nil\n\t\t}\n", "", engine},
 	{"a type that was not listed is not said", setGo, "failed = append(failed, item)", "_ = item", operations},
 	{"the policies are chosen before the tenant is listed", setGo, "\tif in.Refresh {", "\tif false {", operations},
 	{"a deleted set is filled", setGo, "err == nil && set.DeletedAt != nil", "false", operations},

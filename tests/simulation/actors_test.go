@@ -34,15 +34,22 @@ func (w *world) entropy(a *actor) *rand.ChaCha8 {
 	return rand.NewChaCha8(key)
 }
 
-// startRun asks for a run.
+// scheduleID is the schedule of every tenant.
+const scheduleID = "sch_01J9Z3T6Q4W8R2N5M7K1P0XYZA"
+
+// startRun asks for a run: one in a few the schedule, the others a person.
 func (w *world) startRun(tenant string, op run.Operation, key, payload int, user, clientKey string) {
 	var res start.Result
 	a := w.spawn("start", tenant, 0, func(a *actor) (err error) {
 		s := start.Starter{Runs: w.ports(a), Queue: w.sender(a), IDs: run.IDSource{Entropy: w.entropy(a)}, Now: time.Now, Log: discard}
-		res, err = s.Start(a.ctx, start.Request{
+		req := start.Request{
 			TenantID: tenant, Principal: run.Principal{UserID: user, Name: user}, Operation: op, Scope: fmt.Sprint("key", key),
-			Input: input{Items: w.p.items[payload], Payload: payload}, IdempotencyKey: clientKey, Deadline: w.p.life, Scheduled: payload == 1 && key == 1,
-		})
+			Input: input{Items: w.p.items[payload], Payload: payload}, IdempotencyKey: clientKey, Deadline: w.p.life,
+		}
+		if op == run.OpInventorySync && payload == 1 && clientKey == "" {
+			req.Principal, req.ScheduleID = run.Principal{}, scheduleID
+		}
+		res, err = s.Start(a.ctx, req)
 		return err
 	})
 	a.onEnd = func() {
@@ -73,7 +80,7 @@ func (w *world) deliver() bool {
 	hidden := time.Now().Add(w.p.hide)
 	a := w.spawn("worker", m.d.TenantID, functionTime, func(a *actor) error {
 		e := &engine.Engine{
-			Operation: m.op, Runs: w.ports(a), Tenants: w.ports(a), Queue: w.sender(a), Bind: w.bind(a), Now: time.Now,
+			Operation: m.op, Runs: w.ports(a), Tenants: w.ports(a), Schedules: w.ports(a), Queue: w.sender(a), Bind: w.bind(a), Now: time.Now,
 			Owner:  func() string { return a.id },
 			Jitter: func(d time.Duration) time.Duration { return time.Duration(w.number(a.id) % uint64(d)) },
 			Log:    discard, Limits: w.p.engine,

@@ -270,6 +270,10 @@ func (w *world) checkEnds() {
 		if in.Run.StartedAt != nil {
 			want = append(want, run.NotifyRunning)
 		}
+		if in.Run.Initiator.UserID == "" {
+			w.count("a schedule's run")
+			want = nil // nobody waits for it
+		}
 		var got []run.NotificationKind
 		for _, n := range in.Notifications {
 			got = append(got, n.Kind)
@@ -388,7 +392,7 @@ func (w *world) started(a *actor, res start.Result, payload int, clientKey bool)
 	case errors.Is(err, run.ErrTenantDisabled):
 		w.count("start: tenant disabled")
 		return
-	case errors.Is(err, start.ErrKeyReused):
+	case errors.Is(err, run.ErrKeyTaken):
 		w.count("start: client key reused")
 		return
 	case err != nil:

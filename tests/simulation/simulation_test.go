@@ -263,6 +263,9 @@ func TestConformance(t *testing.T) {
 	t.Run("Tenants", func(t *testing.T) { runtest.Tenants(t, open) })
 	t.Run("Records", func(t *testing.T) { runtest.Records(t, open) })
 	t.Run("Rates", func(t *testing.T) { runtest.Rates(t, open) })
+	t.Run("BackupSets", func(t *testing.T) { runtest.BackupSets(t, open) })
+	t.Run("Schedules", func(t *testing.T) { runtest.Schedules(t, open) })
+	t.Run("Drifts", func(t *testing.T) { runtest.Drifts(t, open) })
 	t.Run("Queue", func(t *testing.T) {
 		q := &queue{}
 		runtest.Queue(t, &sender{q: q}, func(t *testing.T, op run.Operation) run.Dispatch {

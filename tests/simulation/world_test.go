@@ -82,6 +82,9 @@ func newWorld(seed uint64, whole io.Writer) *world {
 		id := tenantID(i)
 		w.must(w.store.CreateTenant(context.Background(), run.Tenant{ID: id, Name: fmt.Sprint("Tenant ", i)},
 			run.Member{TenantID: id, UserID: users[0], Name: users[0], Role: run.RoleOwner}, run.AuditEvent{TenantID: id, At: w.began, Event: run.AuditTenantCreated}))
+		_, err := w.store.PutSchedule(context.Background(), run.Schedule{ID: scheduleID, TenantID: id, Name: "Nightly", CreatedAt: w.began, UpdatedAt: w.began},
+			run.AuditEvent{TenantID: id, At: w.began, Event: run.AuditScheduleCreated})
+		w.must(err)
 		for _, u := range users[1:] {
 			w.role(id, u, run.RoleRestorer)
 		}
