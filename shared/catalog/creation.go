@@ -307,6 +307,19 @@ func (t Type) Referenced(doc Document) []Unresolved {
 	})
 }
 
+// Foundation reports whether a backup of a policy that refers to an object of this
+// type should hold that too. Groups are looked up and never written, and an app's
+// content cannot be captured; what refers to one is restored where it exists.
+func (t Type) Foundation() bool { return !t.LookUp && t.Family != FamilyApps }
+
+// ListedWhole reports whether the list of the type's collection holds its objects
+// whole. Only where requests are scarce does that matter: Conditional Access takes
+// one a second for all applications of a tenant, and its policies, locations and
+// contexts come whole in lists (learn.microsoft.com/graph/api/conditionalaccessroot-list-policies).
+func (t Type) ListedWhole() bool {
+	return t.Lane == LaneConditionalAccess && len(t.Parts) == 1 && t.Parent == "" && !t.Singleton
+}
+
 // body is the object as it is sent: without what the service sets, without
 // annotations and nulls, and without what was asked to be left out.
 func (t Type) body(object map[string]any, strip, only []string) (map[string]any, error) {

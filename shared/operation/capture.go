@@ -21,7 +21,12 @@ import (
 
 // capture reads one policy whole and stores it as a version, unless the content
 // is that of the latest version.
-type capture struct{ session }
+type capture struct {
+	session
+	// listed returns an object that a list held whole, or nil. Without it every
+	// object is read by its id.
+	listed func(ctx context.Context, t catalog.Type, graphID string) ([]byte, error)
+}
 
 // PayloadSchema names the form of a payload document.
 const PayloadSchema = "tenantatlas.policy/1"
@@ -30,58 +35,70 @@ const PayloadSchema = "tenantatlas.policy/1"
 // megabytes.
 const MaxPayloadBytes = 24 << 20
 
-func newCapture(s session) engine.Operation { return capture{s} }
+func newCapture(s session) engine.Operation { return capture{session: s} }
 
 func (c capture) Plan(context.Context) ([]run.Item, error) {
 	t := c.run.Target
-	return []run.Item{{Key: t.ID, Kind: "policy", Name: t.Name, Type: t.Type}}, nil
+	return []run.Item{{Key: t.ID, Kind: run.KindPolicy, Name: t.Name, Type: t.Type}}, nil
 }
 
 func (c capture) Act(ctx context.Context, item run.Item) (run.Outcome, error) {
-	return settle(c.capture(ctx, item.Key))
-}
-
-func (c capture) capture(ctx context.Context, policyID string) (run.Outcome, error) {
-	p, err := c.Policies.Policy(ctx, c.tenant.ID, policyID)
+	p, err := c.Policies.Policy(ctx, c.tenant.ID, item.Key)
 	if err != nil {
 		return run.Outcome{}, fmt.Errorf("read policy record: %w", err)
 	}
+	got, err := c.capture(ctx, p)
+	return settle(got.outcome, err)
+}
+
+// snapshot is what the capture of a policy came to.
+type snapshot struct {
+	outcome run.Outcome
+	// version is the one stored, or the equal one that was there; its Number is 0
+	// when there is none.
+	version run.Version
+	payload []byte
+}
+
+func (c capture) capture(ctx context.Context, p run.Policy) (snapshot, error) {
 	t, ok := catalog.ByID(p.Type)
 	if !ok {
-		return run.Outcome{Status: run.OutcomeSkipped, Code: string(reason.UnsupportedType)}, nil
+		return snapshot{outcome: run.Outcome{Status: run.OutcomeSkipped, Code: string(reason.UnsupportedType)}}, nil
 	}
 	doc, err := c.read(ctx, t, p)
 	if err != nil {
-		return run.Outcome{}, needs(err, t)
+		return snapshot{}, needs(err, t)
 	}
 	payload, err := doc.encode(t, p)
 	if err != nil {
-		return run.Outcome{}, err
+		return snapshot{}, err
 	}
 	hash, err := t.ContentHash(payload)
 	if err != nil {
-		return run.Outcome{}, fmt.Errorf("normal form of %s: %w", t.ID, err)
+		return snapshot{}, fmt.Errorf("normal form of %s: %w", t.ID, err)
 	}
-	return c.store(ctx, t, p, doc, payload, hash)
+	got, err := c.store(ctx, t, p, doc, payload, hash)
+	got.payload = payload
+	return got, err
 }
 
 // store makes the next version, if the content is new. It can be repeated: a
 // version that this run made before its worker died is found and not made again.
-func (c capture) store(ctx context.Context, t catalog.Type, p run.Policy, doc *document, payload []byte, hash string) (run.Outcome, error) {
+func (c capture) store(ctx context.Context, t catalog.Type, p run.Policy, doc *document, payload []byte, hash string) (snapshot, error) {
 	for range 5 {
 		var latest run.Version
 		if p.LatestVersion > 0 {
 			var err error
 			if latest, err = c.Policies.Version(ctx, p.TenantID, p.ID, p.LatestVersion); err != nil {
-				return run.Outcome{}, fmt.Errorf("read latest version: %w", err)
+				return snapshot{}, fmt.Errorf("read latest version: %w", err)
 			}
 		}
 		if latest.RunID == c.run.ID {
 			if latest.Complete {
-				return captured(latest.Number, latest.Notes, nil), nil
+				return captured(latest, nil), nil
 			}
 			if !doc.complete() {
-				return captured(latest.Number, latest.Notes, doc.missing), nil
+				return captured(latest, doc.missing), nil
 			}
 			// What could not be read then was read now, which is worth another version.
 		}
@@ -90,15 +107,16 @@ func (c capture) store(ctx context.Context, t catalog.Type, p run.Policy, doc *d
 		if latest.ContentHash == hash && latest.Complete == doc.complete() && (unnamed(doc.notes) || !unnamed(latest.Notes)) {
 			err := c.Policies.TouchCaptured(ctx, p.TenantID, p.ID, p.LatestVersion, c.Now().UTC())
 			if err != nil && !errors.Is(err, run.ErrConflict) {
-				return run.Outcome{}, fmt.Errorf("record unchanged capture: %w", err)
+				return snapshot{}, fmt.Errorf("record unchanged capture: %w", err)
 			}
 			if err == nil {
-				o := captured(latest.Number, doc.notes, doc.missing)
-				if o.Code == "" {
-					o.Code = string(reason.Unchanged)
+				latest.Notes, latest.Refers = doc.notes, refers(p.TenantID, t, doc.decoded) // those of now
+				got := captured(latest, doc.missing)
+				if got.outcome.Code == "" {
+					got.outcome.Code = string(reason.Unchanged)
 				}
-				o.Numbers[string(reason.FieldUnchanged)] = 1
-				return o, nil
+				got.outcome.Numbers[string(reason.FieldUnchanged)] = 1
+				return got, nil
 			}
 		} else {
 			// The secrets are there before the version that needs them. Their name is
@@ -106,38 +124,50 @@ func (c capture) store(ctx context.Context, t catalog.Type, p run.Policy, doc *d
 			if len(doc.secrets) > 0 {
 				err := c.Vault.Seal(ctx, p.TenantID, hash, doc.secrets)
 				if errors.Is(err, run.ErrTooLarge) {
-					return run.Outcome{}, tooLarge(doc.secrets.Size())
+					return snapshot{}, tooLarge(doc.secrets.Size())
 				}
 				if err != nil {
-					return run.Outcome{}, fmt.Errorf("seal secrets: %w", err)
+					return snapshot{}, fmt.Errorf("seal secrets: %w", err)
 				}
 			}
 			key, err := c.Archive.Put(ctx, p.TenantID, payload)
 			if errors.Is(err, run.ErrTooLarge) {
-				return run.Outcome{}, tooLarge(len(payload))
+				return snapshot{}, tooLarge(len(payload))
 			}
 			if err != nil {
-				return run.Outcome{}, fmt.Errorf("store payload: %w", err)
+				return snapshot{}, fmt.Errorf("store payload: %w", err)
 			}
 			v := run.Version{
 				TenantID: p.TenantID, PolicyID: p.ID, Number: p.LatestVersion + 1, PolicyType: t.ID, PolicyName: doc.name,
 				Platform: doc.platform, GraphID: p.GraphID, ContentHash: hash, PayloadKey: key, PayloadSize: int64(len(payload)),
-				Complete: doc.complete(), Notes: doc.notes, CapturedAt: c.Now().UTC(), RunID: c.run.ID, CapturedBy: c.run.Initiator.Name,
+				Complete: doc.complete(), Notes: doc.notes, Refers: refers(p.TenantID, t, doc.decoded), CapturedAt: c.Now().UTC(), RunID: c.run.ID, CapturedBy: c.run.Initiator.Name,
 			}
 			if _, err = c.Policies.AddVersion(ctx, run.NewVersion{Version: v, Policy: p}); err == nil {
-				return captured(v.Number, doc.notes, doc.missing), nil
+				return captured(v, doc.missing), nil
 			}
 			if !errors.Is(err, run.ErrConflict) {
-				return run.Outcome{}, fmt.Errorf("store version: %w", err)
+				return snapshot{}, fmt.Errorf("store version: %w", err)
 			}
 		}
 		// A sync or another capture changed the record meanwhile.
 		var err error
 		if p, err = c.Policies.Policy(ctx, p.TenantID, p.ID); err != nil {
-			return run.Outcome{}, fmt.Errorf("read policy record: %w", err)
+			return snapshot{}, fmt.Errorf("read policy record: %w", err)
 		}
 	}
-	return run.Outcome{}, fmt.Errorf("policy %s: %w", p.ID, run.ErrConflict)
+	return snapshot{}, fmt.Errorf("policy %s: %w", p.ID, run.ErrConflict)
+}
+
+// refers are the policies that a captured policy needs, by our ids.
+func refers(tenantID string, t catalog.Type, doc catalog.Document) []string {
+	var ids []string
+	for _, u := range t.Referenced(doc) {
+		if of, ok := catalog.ByID(u.Type); ok && of.Foundation() && len(ids) < run.MaxRefers {
+			ids = append(ids, run.PolicyID(tenantID, of.Collection, u.ID))
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
 }
 
 // unnamed reports whether a version lacks the names of groups. One that has them
@@ -148,17 +178,16 @@ func unnamed(notes []run.Note) bool {
 
 // captured is the outcome of a stored version: what could not be read makes the
 // item fail, though the rest is kept.
-func captured(version int, notes []run.Note, missing *run.Failure) run.Outcome {
-	o := run.Outcome{Status: run.OutcomeSucceeded, Version: version, Numbers: map[string]int{string(reason.FieldVersion): version}}
-	if missing != nil {
+func captured(v run.Version, missing *run.Failure) snapshot {
+	o := run.Outcome{Status: run.OutcomeSucceeded, Version: v.Number, Numbers: map[string]int{string(reason.FieldVersion): v.Number}}
+	switch {
+	case missing != nil:
 		o.Status, o.Code, o.Failure = run.OutcomeFailed, missing.Code, missing
 		o.Numbers[run.NumberKept] = 1
-		return o
+	case len(v.Notes) > 0:
+		o.Code, o.Params = v.Notes[0].Code, v.Notes[0].Params
 	}
-	if len(notes) > 0 {
-		o.Code, o.Params = notes[0].Code, notes[0].Params
-	}
-	return o
+	return snapshot{outcome: o, version: v}
 }
 
 func tooLarge(size int) error {
@@ -301,6 +330,11 @@ const (
 func (c capture) readPart(ctx context.Context, t catalog.Type, part catalog.Part, graphID string, doc *document) ([]byte, error) {
 	if part.Expanded {
 		return c.takePart(ctx, t, part, graphID, doc)
+	}
+	if part.Name == catalog.PartObject && c.listed != nil && t.ListedWhole() {
+		if raw, err := c.listed(ctx, t, graphID); raw != nil || err != nil {
+			return raw, err
+		}
 	}
 	if part.Each == nil {
 		raw, count, err := c.readOne(ctx, part, objectPath(t, part, graphID, ""))

@@ -42,6 +42,10 @@ type Connect func(ctx context.Context, t run.Tenant) (Reader, error)
 type Deps struct {
 	Policies run.Policies
 	Archive  run.Archive
+	// Sets, Schedules and Drifts are needed for backup sets alone.
+	Sets      run.BackupSets
+	Schedules run.Schedules
+	Drifts    run.Drifts
 	// Vault keeps the secret values that a capture reads; needed for that alone.
 	Vault run.Vault
 	// Names remembers names of objects that policies refer to. nil: nothing is
@@ -54,7 +58,7 @@ type Deps struct {
 
 // Operations lists the operations that this package knows how to bind.
 func Operations() []run.Operation {
-	return []run.Operation{run.OpConnectionTest, run.OpInventorySync, run.OpCaptureSnapshot}
+	return []run.Operation{run.OpConnectionTest, run.OpInventorySync, run.OpCaptureSnapshot, run.OpBackupSetCreate, run.OpBackupSetAdd}
 }
 
 // Bind returns what makes a claimed run of the operation work, or an error for
@@ -68,6 +72,8 @@ func (d Deps) Bind(op run.Operation) (engine.Bind, error) {
 		bind = newInventorySync
 	case run.OpCaptureSnapshot:
 		bind = newCapture
+	case run.OpBackupSetCreate, run.OpBackupSetAdd:
+		bind = newBackupSet
 	default:
 		return nil, fmt.Errorf("no worker for operation %q", op)
 	}
@@ -107,13 +113,6 @@ func connectVerdict(err error) error {
 	return &engine.Wait{Code: string(reason.CredentialUnavailable), Failure: run.Failure{Code: string(reason.CredentialUnavailable)}}
 }
 
-// endsRun are the codes that every further request of the run would meet too.
-var endsRun = map[reason.Code]bool{
-	reason.CredentialInvalid: true, reason.CredentialExpired: true, reason.CredentialUnavailable: true,
-	reason.AppNotFound: true, reason.AppDisabled: true, reason.BlockedByPolicy: true,
-	reason.TenantNotFound: true, reason.TenantBlocked: true, reason.WrongCloud: true,
-}
-
 // verdict turns an error of a Graph request into what it means for the run: a
 // *engine.Wait, a *engine.Fail, or a *itemError when only the item failed.
 // Errors that do not come from Graph are returned as they are.
@@ -137,7 +136,7 @@ func verdict(err error) error {
 		return &engine.Wait{Code: string(reason.GraphThrottled), After: throttled.RetryAfter, Failure: failure}
 	case errors.As(err, &unavailable):
 		return &engine.Wait{Code: string(reason.GraphUnavailable), After: unavailable.RetryAfter, Failure: failure}
-	case endsRun[safe.Failure.Code]:
+	case reason.ConnectionLost(safe.Failure.Code):
 		return &engine.Fail{Failure: failure}
 	}
 	return &itemError{failure: failure}
@@ -208,15 +207,15 @@ func objectPath(t catalog.Type, p catalog.Part, graphID, each string) string {
 	return p.PathFor(url.PathEscape(id), url.PathEscape(parent), each)
 }
 
-// typeInput is the input of operations over policy types.
-type typeInput struct {
-	Types []string `json:"types"`
+// sourceItem is the item of an operation that lists a collection.
+func sourceItem(src catalog.Source) run.Item {
+	return run.Item{Key: src.Key, Kind: run.KindPolicyType, Name: src.Title, Type: src.Key}
 }
 
 // sourceItems are the items of operations that act on whole collections: those of
 // the types that the run names, all when it names none.
 func sourceItems(r run.Run, wanted func(catalog.Source) bool) ([]run.Item, error) {
-	var in typeInput
+	var in run.TypesInput
 	if len(r.Input) > 0 {
 		if err := json.Unmarshal(r.Input, &in); err != nil {
 			return nil, fmt.Errorf("read input of run: %w", err)
@@ -233,7 +232,7 @@ func sourceItems(r run.Run, wanted func(catalog.Source) bool) ([]run.Item, error
 	for _, src := range catalog.Sources() {
 		has := len(named) == 0 || slices.ContainsFunc(src.Types, func(t catalog.Type) bool { return named[t.ID] })
 		if has && wanted(src) {
-			items = append(items, run.Item{Key: src.Key, Kind: "policy_type", Name: src.Title, Type: src.Key})
+			items = append(items, sourceItem(src))
 		}
 	}
 	return items, nil

@@ -114,7 +114,7 @@ func newBed(t *testing.T, spec graphsim.TenantSpec) *bed {
 		}
 		return reader, err
 	}
-	deps := operation.Deps{Policies: b.store, Archive: b.archive, Vault: b.vault, Names: &operation.Names{}, Connect: connect, Now: b.clock, Log: log}
+	deps := operation.Deps{Policies: b.store, Sets: b.store, Schedules: b.store, Drifts: b.store, Archive: b.archive, Vault: b.vault, Names: &operation.Names{}, Connect: connect, Now: b.clock, Log: log}
 	for _, op := range operation.Operations() {
 		bind, err := deps.Bind(op)
 		if err != nil {
@@ -122,7 +122,7 @@ func newBed(t *testing.T, spec graphsim.TenantSpec) *bed {
 		}
 		n := 0
 		b.engines[op] = &engine.Engine{
-			Operation: op, Runs: b.store, Tenants: b.store, Queue: b.queue, Bind: bind, Now: b.clock, Log: log,
+			Operation: op, Runs: b.store, Tenants: b.store, Schedules: b.store, Queue: b.queue, Bind: bind, Now: b.clock, Log: log,
 			Owner: func() string { n++; return fmt.Sprintf("own_%s_%d", op, n) },
 		}
 	}
@@ -134,7 +134,9 @@ func (b *bed) clock() time.Time { return b.now }
 // start starts a run without working on it.
 func (b *bed) start(req start.Request) run.Run {
 	b.t.Helper()
-	req.TenantID, req.Principal = tenantID, run.Principal{UserID: userID}
+	if req.TenantID = tenantID; req.ScheduleID == "" {
+		req.Principal = run.Principal{UserID: userID}
+	}
 	if req.Deadline == 0 {
 		req.Deadline = time.Hour
 	}

@@ -185,6 +185,8 @@ var mutants = []mutant{
 	{"a repeated capture takes what is incomplete", captureGo, "\t\t\tif !doc.complete() {\n", "\t\t\tif true {\n", operations},
 	{"a repeated capture says what it read", captureGo, "\t\t\tif latest.Complete {\n", "\t\t\tif false {\n", operations},
 	{"the version before its secrets", captureGo, "\t\t\tif len(doc.secrets) > 0 {\n", "\t\t\tif len(doc.secrets) > 0 && latest.Number > 0 {\n", operations},
+	{"a refused seal is passed over", captureGo, "\t\t\t\tif err != nil {\n\t\t\t\t\treturn snapshot{}, fmt.Errorf(\"seal secrets: %w\", err)\n\t\t\t\t}\n", "", operations},
+	{"too many secrets are a fault of ours", captureGo, "\t\t\t\tif errors.Is(err, run.ErrTooLarge) {\n\t\t\t\t\treturn snapshot{}, tooLarge(doc.secrets.Size())\n\t\t\t\t}\n", "", operations},
 	{"a mask is taken for a secret", captureGo, "answer.Value == nil || t.IsPlaceholder(*answer.Value))", "answer.Value == nil)", operations},
 	{"a secret in the payload", captureGo, "*answer.Value, digest\n", "*answer.Value, digest+*answer.Value\n", operations},
 	{"a changed secret changes nothing", captureGo, "doc.digests[s.Place] = *answer.Value, digest\n", "doc.digests[s.Place] = *answer.Value, digest[:0]\n", operations},
