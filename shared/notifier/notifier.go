@@ -19,22 +19,25 @@ func For(old *run.Run, now run.Run) (run.Notification, bool) {
 	if old != nil && old.Status == now.Status {
 		return run.Notification{}, false
 	}
-	n := run.Notification{
-		UserID: now.Initiator.UserID, TenantID: now.TenantID, TenantName: now.TenantName, RunID: now.ID,
-		Operation: now.Operation, Status: now.Status, Target: now.Target, Counts: now.Counts, Totals: now.Totals,
-		Failure: now.Failure, StartedAt: now.StartedAt,
-	}
+	n := Of(now.Initiator.UserID, now)
 	switch {
 	case now.Status == run.StatusQueued:
 		n.Kind, n.At, n.Read = run.NotifyQueued, now.CreatedAt, true
 	case now.Status == run.StatusRunning:
 		n.Kind, n.At, n.Read = run.NotifyRunning, started(now), true
-	case now.Status.Terminal():
-		n.Kind, n.At = run.NotifyEnded, ended(now)
-	default:
+	case !now.Status.Terminal():
 		return run.Notification{}, false // a state of a later version of the product
 	}
 	return n, n.UserID != ""
+}
+
+// Of is the notification of a run's end for a user.
+func Of(userID string, now run.Run) run.Notification {
+	return run.Notification{
+		UserID: userID, Kind: run.NotifyEnded, At: EndedAt(now), TenantID: now.TenantID, TenantName: now.TenantName, RunID: now.ID,
+		Operation: now.Operation, Status: now.Status, Target: now.Target, Counts: now.Counts, Totals: now.Totals,
+		Failure: now.Failure, StartedAt: now.StartedAt,
+	}
 }
 
 func started(r run.Run) time.Time {
@@ -44,7 +47,8 @@ func started(r run.Run) time.Time {
 	return r.UpdatedAt
 }
 
-func ended(r run.Run) time.Time {
+// EndedAt is when a run ended.
+func EndedAt(r run.Run) time.Time {
 	if r.FinishedAt != nil {
 		return *r.FinishedAt
 	}
@@ -63,22 +67,29 @@ type Store interface {
 const streamKeeps = 12 * time.Hour
 
 // Notifier stores the notifications of changes.
-type Notifier struct{ Store Store }
+type Notifier struct {
+	Store Store
+	// Follow does what else the end of a run brings about. It is done before the end
+	// is confirmed, so it may be done again. nil: nothing.
+	Follow func(ctx context.Context, r run.Run) error
+}
 
 // Changed handles one change of a run. It can be repeated.
 func (n Notifier) Changed(ctx context.Context, old *run.Run, now run.Run) error {
 	note, ok := For(old, now)
 	switch {
-	case !ok:
-		return nil
-	case note.Kind != run.NotifyEnded:
+	case !now.Status.Terminal() && ok:
 		return n.put(ctx, note)
-	case ended(now).Sub(now.CreatedAt) > streamKeeps:
+	case !now.Status.Terminal(), old != nil && old.Status == now.Status:
+		return nil
+	case EndedAt(now).Sub(now.CreatedAt) > streamKeeps:
 		// What the stream told of the beginning may have expired untold.
 		return n.Ended(ctx, now)
 	}
-	if err := n.put(ctx, note); err != nil {
-		return err
+	if ok { // nobody waits for a run of a schedule
+		if err := n.put(ctx, note); err != nil {
+			return err
+		}
 	}
 	return n.confirm(ctx, now)
 }
@@ -114,6 +125,11 @@ func (n Notifier) put(ctx context.Context, note run.Notification) error {
 }
 
 func (n Notifier) confirm(ctx context.Context, r run.Run) error {
+	if n.Follow != nil {
+		if err := n.Follow(ctx, r); err != nil {
+			return fmt.Errorf("follow up on run %s: %w", r.ID, err)
+		}
+	}
 	// A run that is gone needs no confirmation.
 	if err := n.Store.Notified(ctx, r.TenantID, r.ID); err != nil && !errors.Is(err, run.ErrNotFound) {
 		return fmt.Errorf("confirm notification of run %s: %w", r.ID, err)

@@ -2,6 +2,7 @@ package notifier_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -130,3 +131,39 @@ type confirmations struct {
 }
 
 func (c *confirmations) Notified(context.Context, string, string) error { c.n++; return nil }
+
+// The end of a run is followed up once it is told, whoever started it: also that of
+// a schedule's run, of which nobody is notified by this. It is confirmed after that,
+// so that what failed comes again.
+func TestEndIsFollowedUp(t *testing.T) {
+	for name, initiator := range map[string]run.Initiator{"a person": {UserID: "user-1"}, "a schedule": {ScheduleID: "sch_1"}} {
+		t.Run(name, func(t *testing.T) {
+			c := &confirmations{Store: memstore.New()}
+			images := life()
+			for i := range images {
+				images[i].Initiator = initiator
+			}
+			var followed []run.Status
+			broken := true
+			n := notifier.Notifier{Store: c, Follow: func(_ context.Context, r run.Run) error {
+				followed = append(followed, r.Status)
+				if broken {
+					return errors.New("storage is gone")
+				}
+				return nil
+			}}
+			replay(t, n, images[:3])
+			if err := n.Changed(t.Context(), &images[2], images[3]); err == nil || c.n != 0 {
+				t.Errorf("a fault was swallowed: %v, %d confirmations", err, c.n)
+			}
+			broken = false
+			if err := n.Changed(t.Context(), &images[2], images[3]); err != nil || c.n != 1 {
+				t.Errorf("%v, %d confirmations", err, c.n)
+			}
+			// A change of a run that has ended is no end.
+			if err := n.Changed(t.Context(), &images[3], images[3]); err != nil || len(followed) != 2 || followed[1] != run.StatusPartial {
+				t.Errorf("followed %v, %v", followed, err)
+			}
+		})
+	}
+}

@@ -54,6 +54,7 @@ type Report struct {
 	Rescued  int // given another message
 	Ended    int // ended as deadline_exceeded, stuck or canceled
 	Notified int // ends whose notification was stored or confirmed here
+	Applied  int // schedules that the timetable was told of
 	Faults   int // runs that could not be dealt with; the next sweep tries again
 }
 
@@ -64,6 +65,9 @@ type Sweeper struct {
 	// Notify stores the notifications of an ended run and confirms them. It can be
 	// repeated.
 	Notify func(context.Context, run.Run) error
+	// Apply tells the timetable of every schedule that it may not have, and returns
+	// how many it told. nil: there are none.
+	Apply  func(context.Context) (int, error)
 	Now    func() time.Time
 	Log    *slog.Logger
 	Limits Limits
@@ -120,6 +124,12 @@ func (s *Sweeper) Sweep(ctx context.Context) (Report, error) {
 		}
 	}
 	wait.Wait()
+	if s.Apply != nil {
+		var err error
+		if report.Applied, err = s.Apply(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("tell the timetable: %w", err))
+		}
+	}
 	return report, errors.Join(errs...)
 }
 

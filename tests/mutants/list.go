@@ -142,7 +142,10 @@ var mutants = []mutant{
 	{"a dead letter leaves no cause", "shared/sweeper/deadletter.go", "\terr := s.Runs.NoteFault(ctx, d.TenantID, d.RunID, run.Failure{Code: \"internal\"})\n", "\t_, err := s.Runs.Run(ctx, d.TenantID, d.RunID)\n", sweeper},
 
 	// The notifier.
+	{"a notification without a deterministic key", notifierGo, "At: EndedAt(now), TenantID", "At: time.Now(), TenantID", notifier},
 	{"the end is not confirmed", notifierGo, "\treturn n.confirm(ctx, now)\n", "\treturn nil\n", notifier},
+	{"what expired in the stream stays untold", notifierGo, "\tcase EndedAt(now).Sub(now.CreatedAt) > streamKeeps:\n", "\tcase false:\n", notifier},
+	{"the end of a schedule's run is left to the sweep", notifierGo, "\tcase !now.Status.Terminal(), old != nil", "\tcase !ok, old != nil", notifier},
 	{"every change notifies", notifierGo, "\tif old != nil && old.Status == now.Status {\n", "\tif false {\n", notifier},
 
 	// The start.

@@ -1,0 +1,95 @@
+// Package followup does what the end of a run brings about beside its own
+// notification: the set it filled is counted, what it found of the tenant's
+// connection is noted, and members are told what they asked to be told of runs that
+// nobody started by hand. Everything can be repeated, since a stream repeats.
+package followup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"tenantatlas/shared/backupset"
+	"tenantatlas/shared/notifier"
+	"tenantatlas/shared/reason"
+	"tenantatlas/shared/run"
+)
+
+// Store is what a follow-up reads and writes.
+type Store interface {
+	run.BackupSets
+	run.Subscriptions
+	backupset.RunReader
+	Tenant(ctx context.Context, tenantID string) (run.Tenant, error)
+	NoteConnection(ctx context.Context, tenantID string, at time.Time, fault *run.ConnectionFault) error
+	PutNotification(ctx context.Context, n run.Notification) error
+}
+
+// Follower follows up on ended runs.
+type Follower struct{ Store Store }
+
+// Ended follows up on one. All parts are tried, whatever becomes of one.
+func (f Follower) Ended(ctx context.Context, r run.Run) error {
+	if !r.Status.Terminal() {
+		return nil
+	}
+	return errors.Join(f.count(ctx, r), f.connection(ctx, r), f.tell(ctx, r))
+}
+
+func (f Follower) count(ctx context.Context, r run.Run) error {
+	return backupset.Counter{Sets: f.Store, Runs: f.Store}.Ended(ctx, r, notifier.EndedAt(r))
+}
+
+// connection notes what the run found of the tenant's connection, if that is news.
+func (f Follower) connection(ctx context.Context, r run.Run) error {
+	var fault *run.ConnectionFault
+	switch {
+	case r.Failure != nil && reason.ConnectionLost(reason.Code(r.Failure.Code)):
+		fault = &run.ConnectionFault{Code: r.Failure.Code, RunID: r.ID, At: notifier.EndedAt(r)}
+	case r.Status != run.StatusSucceeded && r.Status != run.StatusPartial:
+		return nil // says nothing of the connection
+	}
+	t, err := f.Store.Tenant(ctx, r.TenantID)
+	if errors.Is(err, run.ErrNotFound) {
+		return nil // a tenant that is gone has no connection
+	}
+	if err != nil {
+		return fmt.Errorf("read tenant: %w", err)
+	}
+	if fault == nil && t.Connection == nil {
+		return nil
+	}
+	if err := f.Store.NoteConnection(ctx, r.TenantID, notifier.EndedAt(r), fault); err != nil {
+		return fmt.Errorf("note connection: %w", err)
+	}
+	return nil
+}
+
+// tell notifies the members who asked to be told of scheduled runs.
+func (f Follower) tell(ctx context.Context, r run.Run) error {
+	problem := r.Status == run.StatusFailed || r.Status == run.StatusPartial
+	drifted := r.Totals[string(reason.FieldDrift)] > 0
+	if !r.Scheduled || !problem && !drifted {
+		return nil
+	}
+	subscribers, err := f.Store.Subscribers(ctx, r.TenantID)
+	if err != nil {
+		return fmt.Errorf("read subscribers: %w", err)
+	}
+	for _, s := range subscribers {
+		n := notifier.Of(s.UserID, r)
+		if problem && s.Problems {
+			if err := f.Store.PutNotification(ctx, n); err != nil {
+				return fmt.Errorf("store notification: %w", err)
+			}
+		}
+		if drifted && s.Drift {
+			n.Kind = run.NotifyDrift
+			if err := f.Store.PutNotification(ctx, n); err != nil {
+				return fmt.Errorf("store notification: %w", err)
+			}
+		}
+	}
+	return nil
+}
