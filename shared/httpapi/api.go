@@ -33,10 +33,17 @@ const (
 
 // Deps is what the API needs. All fields are required.
 type Deps struct {
-	Starter     *start.Starter
-	Tenants     run.Tenants
-	Runs        run.Runs
-	Policies    run.Policies
+	Starter   *start.Starter
+	Tenants   run.Tenants
+	Runs      run.Runs
+	Policies  run.Policies
+	Sets      run.BackupSets
+	Schedules run.Schedules
+	Drifts    run.Drifts
+	// Subscriptions are what members asked to be told.
+	Subscriptions run.Subscriptions
+	// Timetable fires the schedules.
+	Timetable   run.Timetable
 	Records     run.Records
 	Archive     run.Archive
 	Credentials CredentialWriter
@@ -110,6 +117,9 @@ func (s *server) register(mux *http.ServeMux) huma.API {
 	s.registerPolicies(api)
 	s.registerPolicyTypes(api)
 	s.registerDiff(api)
+	s.registerBackupSets(api)
+	s.registerSchedules(api)
+	s.registerDrift(api)
 	s.registerRuns(api)
 	s.registerStarts(api)
 	s.registerNotifications(api)

@@ -39,15 +39,18 @@ var epoch = time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
 // bed is the API over in-memory storage with two tenants and a member of each
 // role in the first.
 type bed struct {
-	t       *testing.T
-	store   *memstore.Store
-	archive *memstore.Archive
-	queue   *queue
-	secrets *secrets
-	logs    *testlog.Buffer
-	handler http.Handler
-	policy  run.Policy
-	ended   run.Run // a run of the tenant that has ended
+	t         *testing.T
+	store     *memstore.Store
+	archive   *memstore.Archive
+	queue     *queue
+	secrets   *secrets
+	timetable *timetable
+	logs      *testlog.Buffer
+	handler   http.Handler
+	policy    run.Policy
+	ended     run.Run       // a run of the tenant that has ended
+	set       run.BackupSet // "Baseline", with the policy
+	schedule  run.Schedule
 }
 
 type queue struct {
@@ -65,6 +68,31 @@ func (q *queue) Send(_ context.Context, _ run.Operation, d run.Dispatch, _ time.
 	return q.err
 }
 
+// timetable holds what it was told.
+type timetable struct {
+	mu  sync.Mutex
+	has map[string]run.Schedule
+	err error
+}
+
+func (t *timetable) Put(_ context.Context, s run.Schedule) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.err == nil {
+		t.has[s.ID] = s
+	}
+	return t.err
+}
+
+func (t *timetable) Delete(_ context.Context, ref run.ScheduleRef) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.err == nil {
+		delete(t.has, ref.ScheduleID)
+	}
+	return t.err
+}
+
 type secrets struct {
 	mu   sync.Mutex
 	puts int
@@ -79,7 +107,7 @@ func (s *secrets) PutCredential(_ context.Context, tenantID string, _ run.Creden
 
 func newBed(t *testing.T) *bed {
 	t.Helper()
-	b := &bed{t: t, store: memstore.New(), archive: &memstore.Archive{}, queue: &queue{}, secrets: &secrets{}, logs: &testlog.Buffer{}}
+	b := &bed{t: t, store: memstore.New(), archive: &memstore.Archive{}, queue: &queue{}, secrets: &secrets{}, timetable: &timetable{has: map[string]run.Schedule{}}, logs: &testlog.Buffer{}}
 	ctx := t.Context()
 	for _, id := range []string{own, foreign} {
 		tenant := run.Tenant{ID: id, Name: "Tenant " + id[len(id)-1:], Cloud: run.CloudGlobal, CredentialKind: run.CredentialClientSecret, CredentialRef: "ref", GraphTenantID: "11111111-aaaa-4bbb-8ccc-000000000001", ClientID: "22222222-aaaa-4bbb-8ccc-000000000002"}
@@ -111,7 +139,7 @@ func newBed(t *testing.T) *bed {
 	now := func() time.Time { return epoch.Add(time.Hour) }
 	b.handler = httpapi.New(httpapi.Deps{
 		Starter: &start.Starter{Runs: b.store, Queue: b.queue, Now: now, Log: log},
-		Tenants: b.store, Runs: b.store, Policies: b.store, Records: b.store, Archive: b.archive, Credentials: b.secrets,
+		Tenants: b.store, Runs: b.store, Policies: b.store, Records: b.store, Sets: b.store, Schedules: b.store, Drifts: b.store, Subscriptions: b.store, Timetable: b.timetable, Archive: b.archive, Credentials: b.secrets,
 		Now: now, Log: log, ConsoleURL: "https://console.example",
 		Deadline: func(run.Operation) time.Duration { return time.Hour },
 		Identify: func(r *http.Request) (run.Principal, error) {
@@ -133,6 +161,25 @@ func newBed(t *testing.T) *bed {
 	}
 	b.ended = b.finish(res.Run, run.Outcome{Item: run.Item{Key: p.ID, Kind: "policy", Name: p.Name}, Status: run.OutcomeSucceeded, Code: "unchanged", Version: 1, At: epoch})
 	b.queue.sent = nil
+	item := run.NewItem("set_01J9Z3T6Q4W8R2N5M7K1P0XYZA", "", b.policy, epoch).Hold(v)
+	b.set, err = b.store.CreateBackupSet(ctx, run.NewBackupSet{
+		Set: run.BackupSet{ID: item.SetID, TenantID: own, Name: "Baseline", Selection: run.Selection{All: true}, CreatedAt: epoch, UpdatedAt: epoch, CreatedBy: run.Initiator{UserID: "operator"},
+			Tally: &run.SetTally{Policies: 1, Captured: 1, Types: map[string]run.TypeTally{p.Type: {Policies: 1, Captured: 1}}, At: epoch}},
+		Items: []run.BackupItem{item}, Role: run.RoleOperator, Audit: run.AuditEvent{TenantID: own, At: epoch, Event: run.AuditSetCreated},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.schedule, err = b.store.PutSchedule(ctx, run.Schedule{
+		ID: "sch_01J9Z3T6Q4W8R2N5M7K1P0XYZA", TenantID: own, Name: "Nightly", Operation: run.OpBackupSetCreate, Selection: run.Selection{All: true},
+		Expression: "cron(0 2 * * ? *)", TimeZone: "Europe/Berlin", CreatedAt: epoch, UpdatedAt: epoch,
+	}, run.AuditEvent{TenantID: own, At: epoch, Event: run.AuditScheduleCreated})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.store.PutDrift(ctx, run.Drift{TenantID: own, ID: run.DriftID(b.ended.ID, p.ID), RunID: b.ended.ID, ScheduleID: b.schedule.ID, PolicyID: p.ID, Name: p.Name, Type: p.Type, Kind: run.ChangeNew, To: 1, FoundAt: epoch}); err != nil {
+		t.Fatal(err)
+	}
 	return b
 }
 
@@ -246,15 +293,53 @@ var need = map[string]run.Role{
 	"POST /v1/tenants/{tenant}/connection-tests":                        run.RoleOperator,
 	"POST /v1/tenants/{tenant}/inventory-syncs":                         run.RoleOperator,
 	"POST /v1/tenants/{tenant}/policies/{policy}/snapshots":             run.RoleOperator,
+	"GET /v1/tenants/{tenant}/policies/{policy}/diff":                   run.RoleViewer,
+	"GET /v1/tenants/{tenant}/backup-sets":                              run.RoleViewer,
+	"POST /v1/tenants/{tenant}/backup-sets":                             run.RoleOperator,
+	"GET /v1/tenants/{tenant}/backup-sets/{set}":                        run.RoleViewer,
+	"PATCH /v1/tenants/{tenant}/backup-sets/{set}":                      run.RoleOperator,
+	"DELETE /v1/tenants/{tenant}/backup-sets/{set}":                     run.RoleOwner,
+	"POST /v1/tenants/{tenant}/backup-sets/{set}/recovery":              run.RoleOwner,
+	"GET /v1/tenants/{tenant}/backup-sets/{set}/items":                  run.RoleViewer,
+	"POST /v1/tenants/{tenant}/backup-sets/{set}/items":                 run.RoleOperator,
+	"GET /v1/tenants/{tenant}/backup-sets/{set}/coverage":               run.RoleViewer,
+	"GET /v1/tenants/{tenant}/backup-sets/{set}/comparison":             run.RoleViewer,
+	"GET /v1/schedule-times":                                            "",
+	"GET /v1/tenants/{tenant}/schedules":                                run.RoleViewer,
+	"POST /v1/tenants/{tenant}/schedules":                               run.RoleOwner,
+	"GET /v1/tenants/{tenant}/schedules/{schedule}":                     run.RoleViewer,
+	"PATCH /v1/tenants/{tenant}/schedules/{schedule}":                   run.RoleOwner,
+	"DELETE /v1/tenants/{tenant}/schedules/{schedule}":                  run.RoleOwner,
+	"GET /v1/tenants/{tenant}/schedules/{schedule}/firings":             run.RoleViewer,
+	"GET /v1/tenants/{tenant}/drift":                                    run.RoleViewer,
+	"GET /v1/tenants/{tenant}/drift/{drift}":                            run.RoleViewer,
+	"POST /v1/tenants/{tenant}/drift/{drift}/expected":                  run.RoleOperator,
+	"GET /v1/tenants/{tenant}/subscription":                             run.RoleViewer,
+	"PUT /v1/tenants/{tenant}/subscription":                             run.RoleViewer,
 }
 
 const newTenant = `{"name":"New","graphTenantId":"11111111-aaaa-4bbb-8ccc-000000000009","clientId":"22222222-aaaa-4bbb-8ccc-000000000009","credential":{"kind":"client_secret","clientSecret":"` + canary + `"},"owner":{"userId":"owner"}}`
 
 // bodies are what a valid request of the route sends.
 var bodies = map[string]string{
-	"POST /v1/tenants":                        newTenant,
-	"PATCH /v1/tenants/{tenant}":              `{"name":"Renamed"}`,
-	"PUT /v1/tenants/{tenant}/members/{user}": `{"role":"viewer"}`,
+	"POST /v1/tenants":                                  newTenant,
+	"PATCH /v1/tenants/{tenant}":                        `{"name":"Renamed"}`,
+	"PUT /v1/tenants/{tenant}/members/{user}":           `{"role":"viewer"}`,
+	"POST /v1/tenants/{tenant}/backup-sets":             `{"name":"Nightly","selection":{"all":true}}`,
+	"PATCH /v1/tenants/{tenant}/backup-sets/{set}":      `{"name":"Renamed"}`,
+	"POST /v1/tenants/{tenant}/backup-sets/{set}/items": `{"selection":{"all":true}}`,
+	"POST /v1/tenants/{tenant}/schedules":               `{"name":"Nightly","operation":"backup_set.create","expression":"cron(0 2 * * ? *)","timeZone":"Europe/Berlin"}`,
+	"PATCH /v1/tenants/{tenant}/schedules/{schedule}":   `{"paused":true}`,
+	"PUT /v1/tenants/{tenant}/subscription":             `{"drift":true,"problems":false}`,
+}
+
+// queries are what a valid request of the route asks.
+var queries = map[string]string{
+	"GET /v1/runs":           "?active=true",
+	"GET /v1/schedule-times": "?expression=rate(2%20hours)",
+	"DELETE /v1/tenants/{tenant}/backup-sets/{set}":         "?confirm=Baseline",
+	"GET /v1/tenants/{tenant}/backup-sets/{set}/comparison": "?from={set}",
+	"GET /v1/tenants/{tenant}/policies/{policy}/diff":       "?from=1",
 }
 
 // routes are all routes of the document: one that the table above lacks fails.
@@ -288,12 +373,9 @@ func routes(t *testing.T) []string {
 }
 
 func (b *bed) path(route, tenant string) (method, path string) {
-	method, path, _ = strings.Cut(route, " ")
-	path = strings.NewReplacer("{tenant}", tenant, "{policy}", b.policy.ID, "{run}", b.ended.ID, "{number}", "1", "{user}", "viewer", "{notification}", "bm9uZQ").Replace(path)
-	if path == "/v1/runs" {
-		path += "?active=true"
-	}
-	return method, path
+	method, path, _ = strings.Cut(route+queries[route], " ")
+	return method, strings.NewReplacer("{tenant}", tenant, "{policy}", b.policy.ID, "{run}", b.ended.ID, "{number}", "1", "{user}", "viewer", "{notification}", "bm9uZQ",
+		"{set}", b.set.ID, "{schedule}", b.schedule.ID, "{drift}", run.DriftID(b.ended.ID, b.policy.ID)).Replace(path)
 }
 
 // Every route × every role × own tenant: who may and who may not.

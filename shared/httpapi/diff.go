@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -21,6 +22,15 @@ type DiffView struct {
 	Equal bool `json:"equal" doc:"The content is the same. Never true while a part of either version could not be read"`
 }
 
+func versionPath(tenantID, policyID string, number int) string {
+	return "/v1/tenants/" + tenantID + "/policies/" + policyID + "/versions/" + strconv.Itoa(number)
+}
+
+// diffPath is where to read what changed from one version to another.
+func diffPath(tenantID, policyID string, from, to int) string {
+	return versionPath(tenantID, policyID, to) + "/diff?from=" + strconv.Itoa(from)
+}
+
 func (s *server) registerDiff(api huma.API) {
 	type diffInput struct {
 		PolicyPath
@@ -30,18 +40,36 @@ func (s *server) registerDiff(api huma.API) {
 	huma.Register(api, op(http.MethodGet, "/v1/tenants/{tenant}/policies/{policy}/versions/{number}/diff", "diffVersions",
 		"Compare a version with an earlier one", "policies", http.StatusOK, http.StatusNotFound),
 		func(ctx context.Context, in *diffInput) (*struct{ Body DiffView }, error) {
-			if _, err := s.readPolicy(ctx, in.Tenant, in.Policy); err != nil {
-				return nil, s.problem(ctx, err, "policy")
-			}
-			if in.From == 0 {
-				in.From = in.Number - 1
-			}
-			view, err := s.compare(ctx, in.Tenant, in.Policy, in.From, in.Number)
-			if err != nil {
-				return nil, s.problem(ctx, err, "version")
-			}
-			return &struct{ Body DiffView }{view}, nil
+			return s.diff(ctx, in.PolicyPath, func(run.Policy) (from, to int) {
+				if in.From == 0 {
+					in.From = in.Number - 1
+				}
+				return in.From, in.Number
+			})
 		})
+
+	type latestInput struct {
+		PolicyPath
+		From int `query:"from" required:"true" minimum:"1" maximum:"99999999" doc:"The version to compare with"`
+	}
+	huma.Register(api, op(http.MethodGet, "/v1/tenants/{tenant}/policies/{policy}/diff", "diffLatest",
+		"Compare the latest capture of a policy with a version", "policies", http.StatusOK, http.StatusNotFound),
+		func(ctx context.Context, in *latestInput) (*struct{ Body DiffView }, error) {
+			return s.diff(ctx, in.PolicyPath, func(p run.Policy) (from, to int) { return in.From, p.LatestVersion })
+		})
+}
+
+func (s *server) diff(ctx context.Context, path PolicyPath, versions func(run.Policy) (from, to int)) (*struct{ Body DiffView }, error) {
+	p, err := s.readPolicy(ctx, path.Tenant, path.Policy)
+	if err != nil {
+		return nil, s.problem(ctx, err, "policy")
+	}
+	from, to := versions(p)
+	view, err := s.compare(ctx, path.Tenant, path.Policy, from, to)
+	if err != nil {
+		return nil, s.problem(ctx, err, "version")
+	}
+	return &struct{ Body DiffView }{view}, nil
 }
 
 // compare compares two versions of a policy. The first version of all, which has

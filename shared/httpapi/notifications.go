@@ -17,7 +17,7 @@ import (
 // NotificationView tells of one transition of one run.
 type NotificationView struct {
 	ID         string    `json:"id" doc:"Opaque"`
-	Kind       string    `json:"kind" enum:"queued,running,ended"`
+	Kind       string    `json:"kind" enum:"queued,running,ended,drift"`
 	At         time.Time `json:"at"`
 	TenantID   string    `json:"tenantId"`
 	TenantName string    `json:"tenantName"`
@@ -68,6 +68,10 @@ func (s *server) notificationView(n run.Notification) NotificationView {
 	}
 	if n.Failure != nil {
 		v.Code = n.Failure.Code
+	}
+	if n.Kind == run.NotifyDrift {
+		v.Title, v.Body = reason.DriftTitle(n.Totals[string(reason.FieldDrift)], n.TenantName), reason.DriftBody(n.TenantName)
+		return v
 	}
 	v.Body = reason.NotificationBody(string(n.Operation), string(n.Status), reason.Code(v.Code), p)
 	return v

@@ -72,8 +72,13 @@ type TargetView struct {
 
 // InitiatorView is who started a run.
 type InitiatorView struct {
-	UserID string `json:"userId"`
-	Name   string `json:"name"`
+	UserID     string `json:"userId,omitempty" doc:"Absent when a schedule did it"`
+	Name       string `json:"name" doc:"Of the person or the schedule"`
+	ScheduleID string `json:"scheduleId,omitempty"`
+}
+
+func initiatorView(i run.Initiator) InitiatorView {
+	return InitiatorView{UserID: i.UserID, Name: i.Name, ScheduleID: i.ScheduleID}
 }
 
 // WaitingView is why a run pauses.
@@ -109,7 +114,7 @@ func (s *server) runView(r run.Run) RunView {
 		ID: r.ID, TenantID: r.TenantID, TenantName: r.TenantName, Operation: string(r.Operation), Status: string(r.Status),
 		Sentence:  reason.StatusSentence(progress),
 		Target:    TargetView{Kind: string(r.Target.Kind), ID: r.Target.ID, Name: r.Target.Name, Type: r.Target.Type},
-		Initiator: InitiatorView{UserID: r.Initiator.UserID, Name: r.Initiator.Name},
+		Initiator: initiatorView(r.Initiator),
 		Counts:    r.Counts, Totals: r.Totals, Progress: progressView(&r, progress),
 		Failure:   failureView(r.Failure, reason.ScopeRun, runParams(&r)),
 		CreatedAt: r.CreatedAt, StartedAt: r.StartedAt, FinishedAt: r.FinishedAt, UpdatedAt: r.UpdatedAt, DeadlineAt: r.DeadlineAt,
@@ -117,7 +122,8 @@ func (s *server) runView(r run.Run) RunView {
 		Links: s.runLinks(&r),
 	}
 	if r.CancelAt != nil {
-		v.CanceledBy = &InitiatorView{UserID: r.CanceledBy.UserID, Name: r.CanceledBy.Name}
+		who := initiatorView(r.CanceledBy)
+		v.CanceledBy = &who
 	}
 	if r.Waiting != nil && r.Status == run.StatusRunning {
 		v.Waiting = &WaitingView{Code: r.Waiting.Code}
@@ -148,19 +154,7 @@ type OutcomeView struct {
 
 func outcomeView(tenantName string) func(run.Outcome) OutcomeView {
 	return func(o run.Outcome) OutcomeView {
-		p := params{}
-		for k, v := range o.Params {
-			p[k] = v
-		}
-		p.Set(reason.FieldTenant, tenantName).Set(reason.FieldItem, o.Item.Name).Set(reason.FieldName, o.Item.Name)
-		if o.Version > 0 {
-			p.Int(reason.FieldVersion, o.Version)
-		}
-		if o.Failure != nil {
-			for k, v := range o.Failure.Params {
-				p[k] = v
-			}
-		}
+		p := itemParams(tenantName, o.Item.Name, o.Version, o.Params, o.Failure)
 		v := OutcomeView{
 			Key: o.Item.Key, Kind: o.Item.Kind, Name: o.Item.Name, Type: o.Item.Type, Status: string(o.Status), Code: o.Code,
 			Failure: failureView(o.Failure, reason.ScopeItem, p), Version: o.Version, Numbers: o.Numbers, Attempts: o.Attempts, At: o.At,
@@ -244,11 +238,7 @@ func (s *server) registerRuns(api huma.API) {
 		if err != nil {
 			return nil, s.problem(ctx, err, "run")
 		}
-		by := run.Initiator{UserID: m.UserID, Name: m.Name}
-		if by.Name == "" {
-			by.Name = principal(ctx).Name
-		}
-		r, err = (&cancel.Canceler{Runs: s.Runs, Now: s.Now}).Cancel(ctx, in.Tenant, in.Run, by)
+		r, err = (&cancel.Canceler{Runs: s.Runs, Now: s.Now}).Cancel(ctx, in.Tenant, in.Run, by(ctx, m))
 		if err != nil {
 			return nil, s.problem(ctx, err, "run")
 		}

@@ -26,11 +26,6 @@ type StartHeaders struct {
 	IdempotencyKey string `header:"Idempotency-Key" minLength:"1" maxLength:"255" doc:"Repeat a start whose answer was lost with the same key: within 24 hours it returns the same run"`
 }
 
-// SyncInput are the options of operations over policy types.
-type SyncInput struct {
-	Types []string `json:"types,omitempty" maxItems:"100" doc:"Policy types; all when absent"`
-}
-
 func startOp(path, id, summary string) huma.Operation {
 	o := op(http.MethodPost, path, id, summary, "starts", http.StatusAccepted, http.StatusNotFound, http.StatusConflict, http.StatusRequestEntityTooLarge)
 	o.Description = "Answers at once with a queued run (202), or with the run that is under way for the same request (200, reused). " +
@@ -41,26 +36,23 @@ func startOp(path, id, summary string) huma.Operation {
 func (s *server) registerStarts(api huma.API) {
 	type tenantStart struct {
 		StartHeaders
-		Tenant string     `path:"tenant"`
-		Body   *SyncInput `required:"false"`
+		Tenant string          `path:"tenant"`
+		Body   *run.TypesInput `required:"false"`
 	}
 	typed := func(operation run.Operation) func(context.Context, *tenantStart) (*StartOutput, error) {
 		return func(ctx context.Context, in *tenantStart) (*StartOutput, error) {
-			var input SyncInput
+			var input run.TypesInput
 			if in.Body != nil {
 				input = *in.Body
 			}
-			for i, id := range input.Types {
-				if _, ok := catalog.ByID(id); !ok {
-					// Whoever may not see the tenant learns nothing but that.
-					if _, err := s.member(ctx, in.Tenant, operation.Role()); err != nil {
-						return nil, s.problem(ctx, err, "tenant")
-					}
-					return nil, invalid(ctx, fieldAt("body.types", i), "is no policy type")
+			var err error
+			if input.Types, err = knownTypes(ctx, "body.types", input.Types); err != nil {
+				// Whoever may not see the tenant learns nothing but that.
+				if _, err := s.member(ctx, in.Tenant, operation.Role()); err != nil {
+					return nil, s.problem(ctx, err, "tenant")
 				}
+				return nil, err
 			}
-			slices.Sort(input.Types)
-			input.Types = slices.Compact(input.Types)
 			return s.start(ctx, start.Request{
 				TenantID: in.Tenant, Operation: operation, Input: input, IdempotencyKey: in.IdempotencyKey,
 			}, "tenant")
@@ -87,6 +79,24 @@ func (s *server) registerStarts(api huma.API) {
 				TenantID: in.Tenant, Operation: run.OpCaptureSnapshot, PolicyID: in.Policy, IdempotencyKey: in.IdempotencyKey,
 			}, "policy")
 		})
+}
+
+// knownTypes checks a list of policy types and brings it into its one form.
+func knownTypes(ctx context.Context, field string, types []string) ([]string, error) {
+	for i, id := range types {
+		if _, ok := catalog.ByID(id); !ok {
+			return nil, invalid(ctx, fieldAt(field, i), "is no policy type")
+		}
+	}
+	return distinct(types), nil
+}
+
+// distinct is a list sorted, each once; nil for none.
+func distinct(list []string) []string {
+	if len(list) == 0 {
+		return nil
+	}
+	return slices.Compact(slices.Sorted(slices.Values(list)))
 }
 
 func (s *server) start(ctx context.Context, req start.Request, thing string) (*StartOutput, error) {

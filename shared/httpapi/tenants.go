@@ -18,16 +18,37 @@ import (
 
 // TenantView is a tenant as its members see it. It never holds a credential.
 type TenantView struct {
-	ID             string    `json:"id"`
-	Name           string    `json:"name"`
-	GraphTenantID  string    `json:"graphTenantId" doc:"Microsoft's tenant id"`
-	ClientID       string    `json:"clientId"`
-	Cloud          string    `json:"cloud" enum:"global,usgov,usgovdod,china"`
-	CredentialKind string    `json:"credentialKind" enum:"client_secret,certificate"`
-	Disabled       bool      `json:"disabled"`
-	Role           string    `json:"role,omitempty" doc:"The caller's role"`
-	CreatedAt      time.Time `json:"createdAt"`
-	UpdatedAt      time.Time `json:"updatedAt"`
+	ID             string     `json:"id"`
+	Name           string     `json:"name"`
+	GraphTenantID  string     `json:"graphTenantId" doc:"Microsoft's tenant id"`
+	ClientID       string     `json:"clientId"`
+	Cloud          string     `json:"cloud" enum:"global,usgov,usgovdod,china"`
+	CredentialKind string     `json:"credentialKind" enum:"client_secret,certificate"`
+	Disabled       bool       `json:"disabled"`
+	Connection     *FaultView `json:"connectionFault,omitempty" doc:"Set while Microsoft refuses the credential or the application. Schedules are paused meanwhile"`
+	Role           string     `json:"role,omitempty" doc:"The caller's role"`
+	CreatedAt      time.Time  `json:"createdAt"`
+	UpdatedAt      time.Time  `json:"updatedAt"`
+}
+
+// FaultView says why a tenant cannot be reached.
+type FaultView struct {
+	Code     string    `json:"code"`
+	Sentence string    `json:"sentence"`
+	Next     string    `json:"next,omitempty"`
+	RunID    string    `json:"runId" doc:"The run that found it"`
+	At       time.Time `json:"at"`
+}
+
+func faultView(t run.Tenant) *FaultView {
+	if t.Connection == nil {
+		return nil
+	}
+	code, p := reason.Code(t.Connection.Code), params{}.Set(reason.FieldTenant, t.Name)
+	return &FaultView{
+		Code: t.Connection.Code, Sentence: reason.Sentence(code, reason.ScopeRun, p), Next: reason.Next(code, reason.ScopeRun, p),
+		RunID: t.Connection.RunID, At: t.Connection.At,
+	}
 }
 
 // CredentialInput is a new credential. It is stored in the secret store and
@@ -61,6 +82,7 @@ type TenantPatch struct {
 	ClientID      *string          `json:"clientId,omitempty" format:"uuid"`
 	Cloud         *string          `json:"cloud,omitempty" enum:"global,usgov,usgovdod,china"`
 	Credential    *CredentialInput `json:"credential,omitempty"`
+	Disabled      *bool            `json:"disabled,omitempty" doc:"A disabled tenant takes no new runs and its schedules are paused. Only platform administrators change it, and nothing else with it"`
 }
 
 type tenantOutput struct {
@@ -84,7 +106,7 @@ func checkMatch(ifMatch string, rev int64) error {
 func tenantView(t run.Tenant, role run.Role) TenantView {
 	return TenantView{
 		ID: t.ID, Name: t.Name, GraphTenantID: t.GraphTenantID, ClientID: t.ClientID, Cloud: string(t.Cloud),
-		CredentialKind: string(t.CredentialKind), Disabled: t.Disabled, Role: string(role), CreatedAt: t.CreatedAt, UpdatedAt: t.UpdatedAt,
+		CredentialKind: string(t.CredentialKind), Disabled: t.Disabled, Connection: faultView(t), Role: string(role), CreatedAt: t.CreatedAt, UpdatedAt: t.UpdatedAt,
 	}
 }
 
@@ -120,9 +142,7 @@ func (s *server) registerTenants(api huma.API) {
 	huma.Register(api, op(http.MethodPost, "/v1/tenants", "createTenant", "Add a tenant (platform administrators)", "tenants", http.StatusCreated),
 		func(ctx context.Context, in *struct{ Body TenantInput }) (*tenantOutput, error) {
 			if !principal(ctx).PlatformAdmin {
-				p := newProblem(ctx, "forbidden_role", params{}.Set(reason.FieldRole, "platform_administrator"))
-				p.Role = "platform_administrator"
-				return nil, p
+				return nil, platformOnly(ctx)
 			}
 			if !run.ValidUserID(in.Body.Owner.UserID) {
 				return nil, invalid(ctx, "body.owner.userId", "is not the id of a user")
@@ -198,6 +218,9 @@ func (s *server) registerTenants(api huma.API) {
 	}
 	huma.Register(api, op(http.MethodPatch, "/v1/tenants/{tenant}", "updateTenant", "Change a tenant or its credential", "tenants", http.StatusOK, http.StatusPreconditionFailed),
 		func(ctx context.Context, in *patchInput) (*tenantOutput, error) {
+			if in.Body.Disabled != nil {
+				return s.disableTenant(ctx, in.Tenant, in.IfMatch, in.Body)
+			}
 			m, err := s.member(ctx, in.Tenant, run.RoleOwner)
 			if err != nil {
 				return nil, s.problem(ctx, err, "tenant")
@@ -208,6 +231,47 @@ func (s *server) registerTenants(api huma.API) {
 			}
 			return &tenantOutput{Status: http.StatusOK, ETag: revTag(t.Rev), Body: tenantView(t, m.Role)}, nil
 		})
+}
+
+// disableTenant disables a tenant or enables it, which is for platform
+// administrators, whether they are members or not. That lets them see nothing else
+// of it.
+func (s *server) disableTenant(ctx context.Context, tenantID, ifMatch string, in TenantPatch) (*tenantOutput, error) {
+	if !principal(ctx).PlatformAdmin {
+		if _, err := s.member(ctx, tenantID, run.RoleOwner); err != nil {
+			return nil, s.problem(ctx, err, "tenant")
+		}
+		return nil, platformOnly(ctx)
+	}
+	if in != (TenantPatch{Disabled: in.Disabled}) {
+		return nil, invalid(ctx, "body.disabled", "is changed alone")
+	}
+	if !run.ValidTenantID(tenantID) {
+		return nil, s.problem(ctx, run.ErrNotMember, "tenant")
+	}
+	t, err := s.Tenants.Tenant(ctx, tenantID)
+	if errors.Is(err, run.ErrNotFound) {
+		err = run.ErrNotMember
+	}
+	if err == nil {
+		err = checkMatch(ifMatch, t.Rev)
+	}
+	if err != nil {
+		return nil, s.problem(ctx, err, "tenant")
+	}
+	t.Disabled, t.UpdatedAt = *in.Disabled, s.Now().UTC()
+	event := run.AuditEvent{TenantID: t.ID, Event: run.AuditTenantChanged, Target: run.Target{Kind: run.TargetTenant, ID: t.ID, Name: t.Name}, Details: map[string]string{"changed.disabled": strconv.FormatBool(t.Disabled)}}
+	if t, err = s.Tenants.UpdateTenant(ctx, t, s.actor(ctx, event)); err != nil {
+		return nil, s.problem(ctx, err, "tenant")
+	}
+	return &tenantOutput{Status: http.StatusOK, ETag: revTag(t.Rev), Body: tenantView(t, "")}, nil
+}
+
+// platformOnly refuses who is no platform administrator.
+func platformOnly(ctx context.Context) *Problem {
+	p := newProblem(ctx, "forbidden_role", params{}.Set(reason.FieldRole, "platform_administrator"))
+	p.Role = "platform_administrator"
+	return p
 }
 
 func (s *server) patchTenant(ctx context.Context, tenantID, ifMatch string, in TenantPatch) (run.Tenant, error) {
@@ -246,6 +310,7 @@ func (s *server) patchTenant(ctx context.Context, tenantID, ifMatch string, in T
 			return run.Tenant{}, fmt.Errorf("store credential: %w", err)
 		}
 		t.CredentialKind = cred.Kind
+		t.Connection = nil // what was found with the old one says nothing of this one
 		event.Event = run.AuditCredentialChanged
 		event.Details["credentialKind"] = string(cred.Kind)
 	}

@@ -20,8 +20,11 @@ func runParams(r *run.Run) params {
 	if r.Planned || r.Status == run.StatusSucceeded {
 		p.Int(reason.FieldTotal, r.Counts.Total).Int(reason.FieldDone, r.Counts.Done()-r.Untouched)
 	}
-	if r.Target.Kind == run.TargetPolicy {
+	switch r.Target.Kind {
+	case run.TargetPolicy:
 		p.Set(reason.FieldName, r.Target.Name)
+	case run.TargetBackupSet:
+		p.Set(reason.FieldSet, r.Target.Name)
 	}
 	if r.FinishedAt != nil {
 		p.Duration(reason.FieldDuration, r.FinishedAt.Sub(r.CreatedAt))
@@ -54,6 +57,20 @@ func progressOf(r *run.Run, now time.Time) reason.Progress {
 	}
 	if r.Waiting != nil {
 		p.WaitCode, p.WaitUntil = reason.Code(r.Waiting.Code), r.Waiting.Until
+	}
+	return p
+}
+
+// itemParams are the values that sentences about one item may need.
+func itemParams(tenantName, name string, version int, own map[string]string, f *run.Failure) params {
+	p := params{}
+	maps.Copy(p, own)
+	p.Set(reason.FieldTenant, tenantName).Set(reason.FieldItem, name).Set(reason.FieldName, name)
+	if version > 0 {
+		p.Int(reason.FieldVersion, version)
+	}
+	if f != nil {
+		maps.Copy(p, f.Params)
 	}
 	return p
 }
