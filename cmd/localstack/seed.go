@@ -198,11 +198,12 @@ func (r runView) String() string {
 	return strings.TrimSpace(r.Status + ": " + r.Sentence + " " + r.Failure.Next)
 }
 
-// mainJob does as an operator would: sync the inventory, then capture one policy.
+// mainJob does as an operator would: sync the inventory, capture one policy, then
+// back up all of them.
 func (s *seeder) mainJob(ctx context.Context) error {
 	const operator = "operator@contoso.example"
 	tenant := "/v1/tenants/" + s.stack.Tenants[0].ID
-	sync, err := s.run(ctx, operator, "Inventory sync of contoso", tenant, "/inventory-syncs")
+	sync, err := s.run(ctx, operator, "Inventory sync of contoso", tenant, "/inventory-syncs", struct{}{})
 	if err != nil {
 		return err
 	}
@@ -223,7 +224,7 @@ func (s *seeder) mainJob(ctx context.Context) error {
 	}
 	policy := policies.Items[0]
 	path := "/policies/" + policy.ID
-	capture, err := s.run(ctx, operator, fmt.Sprintf("Capture of %q", policy.Name), tenant, path+"/snapshots")
+	capture, err := s.run(ctx, operator, fmt.Sprintf("Capture of %q", policy.Name), tenant, path+"/snapshots", struct{}{})
 	if err != nil {
 		return err
 	}
@@ -234,16 +235,31 @@ func (s *seeder) mainJob(ctx context.Context) error {
 		return err
 	}
 	s.progress.say("Version 1 of %q can be read", policy.Name)
+	backup, err := s.run(ctx, operator, "Backup set of contoso", tenant, "/backup-sets", map[string]any{"name": "First backup", "selection": map[string]any{"all": true}})
+	if err != nil {
+		return err
+	}
+	if backup.Status != "succeeded" {
+		return fmt.Errorf("the backup ended %s", backup)
+	}
 	return nil
 }
 
 // run starts a run and waits until it has ended.
-func (s *seeder) run(ctx context.Context, user, name, tenant, path string) (run runView, err error) {
+func (s *seeder) run(ctx context.Context, user, name, tenant, path string, input any) (run runView, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, runWithin, fmt.Errorf("%s did not end within %v", name, runWithin))
 	defer cancel()
 	err = s.progress.step(name, func() error {
-		if err := s.call(ctx, user, http.MethodPost, tenant+path, struct{}{}, &run); err != nil {
+		// A backup set is answered with its run beside it.
+		var started struct {
+			runView
+			Run *runView `json:"run"`
+		}
+		if err := s.call(ctx, user, http.MethodPost, tenant+path, input, &started); err != nil {
 			return err
+		}
+		if run = started.runView; started.Run != nil {
+			run = *started.Run
 		}
 		tick := time.NewTicker(s.poll)
 		defer tick.Stop()

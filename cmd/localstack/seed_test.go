@@ -37,7 +37,9 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(http.StatusAccepted, object{"id": "r1", "status": "queued"})
 	case "POST /v1/tenants/t1/policies/p1/snapshots":
 		answer(http.StatusAccepted, object{"id": "r2", "status": "queued"})
-	case "GET /v1/tenants/t1/runs/r1", "GET /v1/tenants/t1/runs/r2":
+	case "POST /v1/tenants/t1/backup-sets":
+		answer(http.StatusAccepted, object{"backupSet": object{"id": "s1"}, "run": object{"id": "r3", "status": "queued"}})
+	case "GET /v1/tenants/t1/runs/r1", "GET /v1/tenants/t1/runs/r2", "GET /v1/tenants/t1/runs/r3":
 		id := r.URL.Path[len("/v1/tenants/t1/runs/"):]
 		if f.asked[r.Method+" "+r.URL.RequestURI()] == 1 {
 			answer(http.StatusOK, object{"id": id, "status": "running"})
@@ -80,7 +82,7 @@ func TestMainJobTellsItsOutcome(t *testing.T) {
 	}
 	for _, want := range []string{
 		"Inventory sync of contoso succeeded: Synced 2 policies.",
-		`Capture of "Baseline" succeeded`, `Version 1 of "Baseline" can be read`,
+		`Capture of "Baseline" succeeded`, `Version 1 of "Baseline" can be read`, "Backup set of contoso succeeded",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the output does not say %q:\n%s", want, out)

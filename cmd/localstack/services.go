@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,12 +11,16 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"time"
 
 	"tenantatlas/cmd/localstack/stackfile"
 	"tenantatlas/shared/catalog"
 )
+
+//go:embed standin/sitecustomize.py
+var siteCustomize []byte
 
 // readyWithin is how long a started program may take until it answers.
 const readyWithin = 60 * time.Second
@@ -28,6 +33,13 @@ func startAWS(ctx context.Context, c config, p *processes) error {
 		return err
 	}
 	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return err
+	}
+	mends := filepath.Join(folder, "python")
+	if err := os.Mkdir(mends, 0o700); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(mends, "sitecustomize.py"), siteCustomize, 0o600); err != nil {
 		return err
 	}
 	cmd := exec.Command(c.ministack())
@@ -49,6 +61,7 @@ func startAWS(ctx context.Context, c config, p *processes) error {
 		"MINISTACK_REGION=" + region,
 		"MINISTACK_ACCOUNT_ID=" + accountID,
 		"PYTHONUNBUFFERED=1",
+		"PYTHONPATH=" + mends,
 	}
 	process, err := p.start("ministack", cmd, nil)
 	if err != nil {

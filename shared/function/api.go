@@ -12,21 +12,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"tenantatlas/shared/httpapi"
-	"tenantatlas/shared/run"
 	"tenantatlas/shared/s3archive"
 	"tenantatlas/shared/secretstore"
 	"tenantatlas/shared/signin"
 	"tenantatlas/shared/sqsqueue"
 	"tenantatlas/shared/start"
 )
-
-// deadlines are how long a run of each operation may take. People wait for the
-// first; the others may have to sit out an outage of Microsoft.
-var deadlines = map[run.Operation]time.Duration{
-	run.OpConnectionTest:  5 * time.Minute,
-	run.OpCaptureSnapshot: time.Hour,
-	run.OpInventorySync:   4 * time.Hour,
-}
 
 // API builds the handler of the HTTP API.
 func API(ctx context.Context, log *slog.Logger) (any, error) {
@@ -37,7 +28,8 @@ func API(ctx context.Context, log *slog.Logger) (any, error) {
 		prefix   = e.must("SECRET_PREFIX", "where the names of credentials begin")
 		keyID    = e.or("SECRET_KMS_KEY_ID", "")
 		console  = e.or("CONSOLE_URL", "")
-		deadline = e.seconds("RUN_DEADLINE_SECONDS", 0)
+		deadline = e.deadline()
+		entries  = e.timetable()
 		urls     = e.queues()
 		identity = signin.Config{
 			Issuer: e.or("OIDC_ISSUER", ""), Audience: e.or("OIDC_AUDIENCE", ""), Scope: e.or("API_SCOPE", ""),
@@ -64,16 +56,12 @@ func API(ctx context.Context, log *slog.Logger) (any, error) {
 		Starter: &start.Starter{
 			Runs: store, Queue: sqsqueue.New(sqs.NewFromConfig(cfg), urls), Now: time.Now, Log: log,
 		},
-		Tenants: store, Runs: store, Policies: store, Records: store,
+		Tenants: store, Runs: store, Policies: store, Records: store, Sets: store, Schedules: store, Drifts: store, Subscriptions: store,
+		Timetable:   newTimetable(cfg, entries),
 		Archive:     s3archive.New(s3.NewFromConfig(cfg), bucket, s3archive.Options{}),
 		Credentials: secretstore.New(secretsmanager.NewFromConfig(cfg), prefix, keyID),
 		Now:         time.Now, Log: log, Identify: identify, ConsoleURL: console,
-		Deadline: func(op run.Operation) time.Duration {
-			if deadline > 0 {
-				return deadline
-			}
-			return deadlines[op]
-		},
+		Deadline: deadline,
 	})
 	return httpFunction(handler), nil
 }

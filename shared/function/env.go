@@ -78,6 +78,24 @@ func (e *environment) number(name string, low, high int) int {
 	return n
 }
 
+// deadlines are how long a run of each operation may take. People wait for the
+// first; the others may have to sit out an outage of Microsoft.
+var deadlines = map[run.Operation]time.Duration{
+	run.OpConnectionTest:  5 * time.Minute,
+	run.OpCaptureSnapshot: time.Hour,
+	run.OpInventorySync:   4 * time.Hour,
+	run.OpBackupSetCreate: 8 * time.Hour,
+	run.OpBackupSetAdd:    8 * time.Hour,
+}
+
+// deadline reads how long a run may take, where that is the same for all.
+func (e *environment) deadline() func(run.Operation) time.Duration {
+	if all := e.seconds("RUN_DEADLINE_SECONDS", 0); all > 0 {
+		return func(run.Operation) time.Duration { return all }
+	}
+	return func(op run.Operation) time.Duration { return deadlines[op] }
+}
+
 // queues are the queues of all operations.
 func (e *environment) queues() map[run.Operation]string {
 	urls := map[run.Operation]string{}
@@ -94,6 +112,8 @@ var queueSettings = map[run.Operation]string{
 	run.OpConnectionTest:  "QUEUE_CONNECTION_TEST_URL",
 	run.OpInventorySync:   "QUEUE_INVENTORY_SYNC_URL",
 	run.OpCaptureSnapshot: "QUEUE_POLICY_CAPTURE_SNAPSHOT_URL",
+	run.OpBackupSetCreate: "QUEUE_BACKUP_SET_CREATE_URL",
+	run.OpBackupSetAdd:    "QUEUE_BACKUP_SET_ADD_POLICIES_URL",
 }
 
 // Main runs a function: it builds the handler once and serves events until

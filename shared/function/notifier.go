@@ -7,7 +7,9 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"tenantatlas/shared/dynamostore"
 	"tenantatlas/shared/dynamostore/streamimage"
+	"tenantatlas/shared/followup"
 	"tenantatlas/shared/notifier"
 	"tenantatlas/shared/run"
 )
@@ -24,7 +26,12 @@ func Notifier(ctx context.Context, log *slog.Logger) (any, error) {
 		return nil, err
 	}
 	store := newStore(cfg, table)
-	return streamHandler(notifier.Notifier{Store: store}.Changed, log), nil
+	return streamHandler(newNotifier(store).Changed, log), nil
+}
+
+// newNotifier stores notifications and follows up on the ends of runs.
+func newNotifier(store *dynamostore.Store) notifier.Notifier {
+	return notifier.Notifier{Store: store, Follow: followup.Follower{Store: store}.Ended}
 }
 
 // streamHandler hands each change of a run to changed. At the first that fails

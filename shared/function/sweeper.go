@@ -9,7 +9,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
-	"tenantatlas/shared/notifier"
+	"tenantatlas/shared/dynamostore"
+	"tenantatlas/shared/schedule"
 	"tenantatlas/shared/sqsqueue"
 	"tenantatlas/shared/sweeper"
 )
@@ -19,10 +20,17 @@ const sweepReserve = 5 * time.Second
 
 // Sweeper builds the handler of the schedule.
 func Sweeper(ctx context.Context, log *slog.Logger) (any, error) {
-	s, err := newSweeper(ctx, log)
+	e := environment{get: os.Getenv}
+	entries := e.timetable()
+	s, store, err := newSweeper(ctx, &e, log)
 	if err != nil {
 		return nil, err
 	}
+	cfg, err := awsConfig(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.Apply = schedule.Applier{Schedules: store, Timetable: newTimetable(cfg, entries)}.ApplyAll
 	return sweepHandler(s.Sweep, log), nil
 }
 
@@ -30,32 +38,32 @@ func Sweeper(ctx context.Context, log *slog.Logger) (any, error) {
 // worker failed at five times. One that cannot be read fails here too, and ends
 // in the queue of unhandled messages, where a person sees it.
 func DeadLetters(ctx context.Context, log *slog.Logger) (any, error) {
-	s, err := newSweeper(ctx, log)
+	e := environment{get: os.Getenv}
+	s, _, err := newSweeper(ctx, &e, log)
 	if err != nil {
 		return nil, err
 	}
 	return queueHandler(s.DeadLetter, log), nil
 }
 
-func newSweeper(ctx context.Context, log *slog.Logger) (*sweeper.Sweeper, error) {
-	e := environment{get: os.Getenv}
+func newSweeper(ctx context.Context, e *environment, log *slog.Logger) (*sweeper.Sweeper, *dynamostore.Store, error) {
 	table := e.must("TABLE_NAME", "the table with all records")
 	urls := e.queues()
-	limits := sweepLimits(&e)
+	limits := sweepLimits(e)
 	if err := e.err(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	cfg, err := awsConfig(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	store := newStore(cfg, table)
 	return &sweeper.Sweeper{
 		Runs:   store,
 		Queue:  sqsqueue.New(sqs.NewFromConfig(cfg), urls),
-		Notify: notifier.Notifier{Store: store}.Ended,
+		Notify: newNotifier(store).Ended,
 		Now:    time.Now, Log: log, Limits: limits,
-	}, nil
+	}, store, nil
 }
 
 // sweepLimits reads what a test of crashes makes shorter; the defaults are the sweeper's own.

@@ -30,10 +30,10 @@ func Worker(op run.Operation) func(context.Context, *slog.Logger) (any, error) {
 		table := e.must("TABLE_NAME", "the table with all records")
 		queue := e.must(queueSettings[op], "the queue of "+string(op))
 		prefix := e.must("SECRET_PREFIX", "where the names of credentials begin")
-		// Only a capture writes payloads and seals secrets; the others have no access to
+		// Only captures write payloads and seal secrets; the others have no access to
 		// the bucket and its keys.
 		var place kmsvault.Place
-		if op == run.OpCaptureSnapshot {
+		if op == run.OpCaptureSnapshot || op == run.OpBackupSetCreate || op == run.OpBackupSetAdd {
 			place.Bucket = e.must("ARCHIVE_BUCKET", "the bucket with all payloads")
 			place.SealingKey = e.must("SEALING_KEY_ID", "the KMS key that secret values are sealed with")
 			place.FingerprintKey = e.must("FINGERPRINT_KEY_ID", "the KMS key of the fingerprints of secret values")
@@ -52,7 +52,7 @@ func Worker(op run.Operation) func(context.Context, *slog.Logger) (any, error) {
 			Credentials: secretstore.New(secretsmanager.NewFromConfig(cfg), prefix, ""),
 			Endpoint:    endpoint, Version: Version, Log: log, Rates: store,
 		}
-		deps := operation.Deps{Policies: store, Names: &operation.Names{}, Connect: connector.Connect, Now: time.Now, Log: log}
+		deps := operation.Deps{Policies: store, Sets: store, Schedules: store, Drifts: store, Names: &operation.Names{}, Connect: connector.Connect, Now: time.Now, Log: log}
 		if place.Bucket != "" {
 			objects := s3.NewFromConfig(cfg)
 			deps.Archive = s3archive.New(objects, place.Bucket, s3archive.Options{})
@@ -64,7 +64,7 @@ func Worker(op run.Operation) func(context.Context, *slog.Logger) (any, error) {
 		}
 		ids := run.IDSource{}
 		worker := &engine.Engine{
-			Operation: op, Runs: store, Tenants: store,
+			Operation: op, Runs: store, Tenants: store, Schedules: store,
 			Queue: sqsqueue.New(sqs.NewFromConfig(cfg), map[run.Operation]string{op: queue}),
 			Bind:  bind, Now: time.Now, Log: log,
 			Owner:  func() string { return ids.New("own_", time.Now()) },

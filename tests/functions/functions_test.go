@@ -62,6 +62,15 @@ var wants = map[string]func(*testing.T, *bed, lambdaruntime.Answer){
 	"policy-capture-snapshot-no-such-run.json":     done,
 	"policy-capture-snapshot-malformed.json":       comesAgain,
 	"policy-capture-snapshot-unknown-version.json": comesAgain,
+	"backup-set-create-no-such-run.json":           done,
+	"backup-set-create-malformed.json":             comesAgain,
+	"backup-set-create-unknown-version.json":       comesAgain,
+	"backup-set-add-policies-no-such-run.json":     done,
+	"backup-set-add-policies-malformed.json":       comesAgain,
+	"backup-set-add-policies-unknown-version.json": comesAgain,
+
+	"scheduler-no-such-schedule.json": fires,
+	"scheduler-malformed.json":        refuses,
 
 	"dead-letters-no-such-run.json":     done,
 	"dead-letters-malformed.json":       comesAgain,
@@ -122,6 +131,23 @@ func comesAgain(t *testing.T, _ *bed, got lambdaruntime.Answer) {
 	}
 }
 
+// fires wants a firing that was dealt with: of a schedule that is not there, by doing
+// nothing.
+func fires(t *testing.T, _ *bed, got lambdaruntime.Answer) {
+	t.Helper()
+	if string(got.Body) != "{}" || got.Failed {
+		t.Errorf("%s", got.Body)
+	}
+}
+
+// refuses wants a failure, so that the event ends where a person sees it.
+func refuses(t *testing.T, _ *bed, got lambdaruntime.Answer) {
+	t.Helper()
+	if !got.Failed {
+		t.Errorf("%s", got.Body)
+	}
+}
+
 // sweeps wants a sweep that dealt with all it saw.
 func sweeps(t *testing.T, _ *bed, got lambdaruntime.Answer) {
 	t.Helper()
@@ -177,6 +203,9 @@ func (b *bed) env() []string {
 		"SEALING_KEY_ID=sealing", "FINGERPRINT_KEY_ID=fingerprint",
 		"QUEUE_CONNECTION_TEST_URL=" + b.endpoint + "/000000000000/connection-test", "QUEUE_INVENTORY_SYNC_URL=" + b.endpoint + "/000000000000/inventory-sync",
 		"QUEUE_POLICY_CAPTURE_SNAPSHOT_URL=" + b.endpoint + "/000000000000/policy-capture-snapshot",
+		"QUEUE_BACKUP_SET_CREATE_URL=" + b.endpoint + "/000000000000/backup-set-create", "QUEUE_BACKUP_SET_ADD_POLICIES_URL=" + b.endpoint + "/000000000000/backup-set-add-policies",
+		"SCHEDULE_GROUP=default", "SCHEDULE_TARGET_ARN=arn:aws:lambda:eu-central-1:000000000000:function:scheduler",
+		"SCHEDULE_ROLE_ARN=arn:aws:iam::000000000000:role/fire", "SCHEDULE_FAILURES_ARN=arn:aws:sqs:eu-central-1:000000000000:failures",
 		"OIDC_ISSUER=https://issuer.example", "OIDC_CLIENT_ID=client", "OIDC_AUDIENCE=client",
 		"OIDC_AUTHORIZE_URL=https://issuer.example/authorize", "OIDC_TOKEN_URL=https://issuer.example/token", "OIDC_LOGOUT_URL=https://issuer.example/logout",
 	}
@@ -244,7 +273,8 @@ func TestEvents(t *testing.T) {
 // A function that lacks its settings says which, all at once, and ends.
 func TestMissingSettings(t *testing.T) {
 	for fn, settings := range map[string][]string{
-		"api":                     {"TABLE_NAME", "ARCHIVE_BUCKET", "SECRET_PREFIX", "QUEUE_INVENTORY_SYNC_URL"},
+		"api":                     {"TABLE_NAME", "ARCHIVE_BUCKET", "SECRET_PREFIX", "QUEUE_INVENTORY_SYNC_URL", "SCHEDULE_GROUP"},
+		"scheduler":               {"TABLE_NAME", "QUEUE_BACKUP_SET_CREATE_URL"},
 		"policy-capture-snapshot": {"TABLE_NAME", "ARCHIVE_BUCKET", "SEALING_KEY_ID", "FINGERPRINT_KEY_ID"},
 	} {
 		t.Run(fn, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package layout
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -76,20 +77,27 @@ func TestKeysOfTheVaultAreForCapturesAlone(t *testing.T) {
 		"FingerprintKey.Arn": {[]string{"kms:GenerateMac"}, nil},
 	} {
 		found := statements(t, key)
-		mine := found["PolicyCaptureSnapshotRole"]
-		if len(found) != 1 || len(mine) != 1 {
-			t.Errorf("%d resources name %s, the role of captures in %d statements; want that one alone", len(found), key, len(mine))
+		capturing := []string{"BackupSetAddPoliciesRole", "BackupSetCreateRole", "PolicyCaptureSnapshotRole"}
+		if names := slices.Sorted(maps.Keys(found)); !slices.Equal(names, capturing) {
+			t.Errorf("%s is named by %q, want the roles that capture alone", key, names)
 			continue
 		}
-		if got := scalars(member(mine[0], "Action")); !slices.Equal(got, want.action) {
-			t.Errorf("%s: captures may %q, want %q", key, got, want.action)
-		}
-		var condition []string
-		if node := member(mine[0], "Condition"); node != nil {
-			condition = scalars(node)
-		}
-		if !slices.Equal(condition, want.condition) {
-			t.Errorf("%s: the condition is %q, want %q", key, condition, want.condition)
+		for _, role := range capturing {
+			mine := found[role]
+			if len(mine) != 1 {
+				t.Errorf("%s names %s in %d statements", role, key, len(mine))
+				continue
+			}
+			if got := scalars(member(mine[0], "Action")); !slices.Equal(got, want.action) {
+				t.Errorf("%s: %s may %q, want %q", key, role, got, want.action)
+			}
+			var condition []string
+			if node := member(mine[0], "Condition"); node != nil {
+				condition = scalars(node)
+			}
+			if !slices.Equal(condition, want.condition) {
+				t.Errorf("%s: the condition of %s is %q, want %q", key, role, condition, want.condition)
+			}
 		}
 	}
 }

@@ -46,6 +46,8 @@ type want struct {
 	code   string // of the problem document
 	again  int
 	sweeps bool
+	fires  bool // a firing that starts nothing
+	failed bool // the function must fail
 }
 
 // wants has a line for every file below /events.
@@ -71,6 +73,15 @@ var wants = map[string]want{
 	"policy-capture-snapshot-no-such-run.json":     {},
 	"policy-capture-snapshot-malformed.json":       {again: 1},
 	"policy-capture-snapshot-unknown-version.json": {again: 1},
+	"backup-set-create-no-such-run.json":           {},
+	"backup-set-create-malformed.json":             {again: 1},
+	"backup-set-create-unknown-version.json":       {again: 1},
+	"backup-set-add-policies-no-such-run.json":     {},
+	"backup-set-add-policies-malformed.json":       {again: 1},
+	"backup-set-add-policies-unknown-version.json": {again: 1},
+
+	"scheduler-no-such-schedule.json": {fires: true},
+	"scheduler-malformed.json":        {failed: true},
 
 	"dead-letters-no-such-run.json":     {},
 	"dead-letters-malformed.json":       {again: 1},
@@ -190,7 +201,7 @@ func events(t *testing.T, root string) []string {
 
 // logicalID is the template's name of the function that an event is for.
 func logicalID(event string) string {
-	for _, function := range []string{"api", "connection-test", "inventory-sync", "policy-capture-snapshot", "dead-letters", "sweeper", "notifier", "console"} {
+	for _, function := range []string{"api", "connection-test", "inventory-sync", "policy-capture-snapshot", "backup-set-create", "backup-set-add-policies", "scheduler", "dead-letters", "sweeper", "notifier", "console"} {
 		if !strings.HasPrefix(event, function+"-") {
 			continue
 		}
@@ -231,6 +242,14 @@ func invoke(t *testing.T, root string, env []string, event string) {
 	_ = json.Unmarshal([]byte(got.Body), &problem) // what is no problem document has no code
 	want := wants[event]
 	switch {
+	case want.failed:
+		if got.ErrorType == "" {
+			t.Errorf("%s: %s, want a failure", event, out)
+		}
+	case want.fires:
+		if string(bytes.TrimSpace(out)) != "{}" {
+			t.Errorf("%s: %s, want nothing to be fired", event, out)
+		}
 	case got.ErrorType != "":
 		t.Errorf("%s: the function failed: %s", event, out)
 	case want.status != 0:
