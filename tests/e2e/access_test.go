@@ -63,6 +63,46 @@ var table = map[string]access{
 	"POST /v1/tenants/{tenant}/connection-tests":                        {need: operator, ok: []int{200, 202}},
 	"POST /v1/tenants/{tenant}/inventory-syncs":                         {need: operator, ok: []int{200, 202}},
 	"POST /v1/tenants/{tenant}/policies/{policy}/snapshots":             {need: operator, ok: []int{200, 202}},
+	"GET /v1/tenants/{tenant}/policies/{policy}/diff":                   {need: viewer, ok: []int{200}},
+	"GET /v1/tenants/{tenant}/backup-sets":                              {need: viewer, ok: []int{200}},
+	"POST /v1/tenants/{tenant}/backup-sets": {need: operator, ok: []int{200, 201}, body: object{
+		"name": "e2e access", "selection": object{"all": true}, "capture": false,
+	}},
+	"GET /v1/tenants/{tenant}/backup-sets/{set}": {need: viewer, ok: []int{200}},
+	// Everybody who may changes the same set at once: some of them lose the race.
+	"PATCH /v1/tenants/{tenant}/backup-sets/{set}":         {need: operator, ok: []int{200, 404, 412}, body: object{"note": "e2e access"}},
+	"DELETE /v1/tenants/{tenant}/backup-sets/{set}":        {need: owner, ok: []int{409, 412, 422}}, // the name typed is another
+	"POST /v1/tenants/{tenant}/backup-sets/{set}/recovery": {need: owner, ok: []int{404}},           // it is not deleted
+	"GET /v1/tenants/{tenant}/backup-sets/{set}/items":     {need: viewer, ok: []int{200}},
+	"POST /v1/tenants/{tenant}/backup-sets/{set}/items": {need: operator, ok: []int{200, 202}, body: object{
+		"selection": object{"search": "nothing is called so"}, "refresh": false,
+	}},
+	"GET /v1/tenants/{tenant}/backup-sets/{set}/coverage":   {need: viewer, ok: []int{200}},
+	"GET /v1/tenants/{tenant}/backup-sets/{set}/comparison": {need: viewer, ok: []int{200}},
+	"GET /v1/schedule-times":                                {ok: []int{200}},
+	"GET /v1/tenants/{tenant}/schedules":                    {need: viewer, ok: []int{200}},
+	"POST /v1/tenants/{tenant}/schedules": {need: owner, ok: []int{201, 409}, body: object{
+		"name": "e2e access", "operation": "inventory.sync", "expression": "cron(0 2 1 1 ? *)", "paused": true,
+	}},
+	"GET /v1/tenants/{tenant}/schedules/{schedule}":         {need: viewer, ok: []int{200, 404}},
+	"PATCH /v1/tenants/{tenant}/schedules/{schedule}":       {need: owner, ok: []int{200, 404, 412}, body: object{"name": "e2e access"}},
+	"DELETE /v1/tenants/{tenant}/schedules/{schedule}":      {need: owner, ok: []int{204, 404, 412}},
+	"GET /v1/tenants/{tenant}/schedules/{schedule}/firings": {need: viewer, ok: []int{200, 404}},
+	"GET /v1/tenants/{tenant}/drift":                        {need: viewer, ok: []int{200}},
+	// No drift has this id.
+	"GET /v1/tenants/{tenant}/drift/{drift}":           {need: viewer, ok: []int{404}},
+	"POST /v1/tenants/{tenant}/drift/{drift}/expected": {need: operator, ok: []int{404}},
+	"GET /v1/tenants/{tenant}/subscription":            {need: viewer, ok: []int{200}},
+	"PUT /v1/tenants/{tenant}/subscription":            {need: viewer, ok: []int{200}, body: object{"drift": false, "problems": false}},
+}
+
+// queries are what a valid request of the route asks.
+var queries = map[string]string{
+	"GET /v1/runs":           "?active=true",
+	"GET /v1/schedule-times": "?expression=rate(2%20hours)",
+	"DELETE /v1/tenants/{tenant}/backup-sets/{set}":         "?confirm=another",
+	"GET /v1/tenants/{tenant}/backup-sets/{set}/comparison": "?from={set}",
+	"GET /v1/tenants/{tenant}/policies/{policy}/diff":       "?from=1",
 }
 
 // allows reports whether a member with the role, or another user, may.
@@ -104,16 +144,18 @@ func routes(t *testing.T) []string {
 }
 
 // place is what a path names.
-type place struct{ tenant, policy, run, user string }
+type place struct{ tenant, policy, run, user, set, schedule string }
+
+// in is the same records in another tenant.
+func (p place) in(tenant string) place {
+	p.tenant = tenant
+	return p
+}
 
 func (p place) request(route string) (method, path string) {
-	method, path, _ = strings.Cut(route, " ")
-	path = strings.NewReplacer("{tenant}", p.tenant, "{policy}", p.policy, "{run}", p.run, "{number}", "1",
-		"{user}", p.user, "{notification}", "bm9uZQ").Replace(path)
-	if path == "/v1/runs" {
-		path += "?active=true"
-	}
-	return method, path
+	method, path, _ = strings.Cut(route+queries[route], " ")
+	return method, strings.NewReplacer("{tenant}", p.tenant, "{policy}", p.policy, "{run}", p.run, "{number}", "1",
+		"{user}", p.user, "{notification}", "bm9uZQ", "{set}", p.set, "{schedule}", p.schedule, "{drift}", p.run+"."+p.policy).Replace(path)
 }
 
 // captured is a tenant with a policy, a version and ended runs, and where they are.
@@ -121,7 +163,18 @@ func captured(t *testing.T) place {
 	t.Helper()
 	x := stocked(t)
 	r := x.done(t, x.start(t, capture))
-	return place{x.id, r.Target.ID, r.ID, "e2e-somebody"}
+	here := x.place(t, r)
+	here.policy, here.user = r.Target.ID, "e2e-somebody"
+	return here
+}
+
+// place is where everything of a tenant is that a path can name.
+func (x *tenant) place(t *testing.T, r runView) place {
+	t.Helper()
+	types := object{"types": threeTypes}
+	set := x.newSet(t, object{"name": "e2e place " + uuid.NewString(), "selection": types, "capture": false})
+	schedule := x.newSchedule(t, object{"name": "e2e", "operation": "inventory.sync", "expression": "cron(0 2 1 1 ? *)", "paused": true})
+	return place{tenant: x.id, policy: x.policies(t)[0].ID, run: r.ID, user: who(t, viewer).UserID, set: set.BackupSet.ID, schedule: schedule.ID}
 }
 
 // each asks all the questions, several at a time.
@@ -189,10 +242,10 @@ func TestForeignTenantIs403OnEveryRoute(t *testing.T) {
 	const absent = "ten_00000000000000000000000000"
 	places := map[string]place{
 		"existing, its own records": foreign,
-		"existing, our records":     {foreign.tenant, own.policy, own.run, own.user},
-		"absent":                    {absent, own.policy, own.run, own.user},
-		"no identifier":             {"ten_x", own.policy, own.run, own.user},
-		"hostile":                   {"ten_%27%22%3Cscript%3E", own.policy, own.run, own.user},
+		"existing, our records":     own.in(foreign.tenant),
+		"absent":                    own.in(absent),
+		"no identifier":             own.in("ten_x"),
+		"hostile":                   own.in("ten_%27%22%3Cscript%3E"),
 	}
 	var questions []question
 	for _, route := range routes(t) {
@@ -231,10 +284,10 @@ func TestForeignTenantIs403OnEveryRoute(t *testing.T) {
 func TestRecordsOfAnotherTenantAreNotFoundInOurs(t *testing.T) {
 	own, other := captured(t), captured(t)
 	for _, route := range routes(t) {
-		if !strings.Contains(route, "{policy}") && !strings.Contains(route, "{run}") {
+		if !slices.ContainsFunc([]string{"{policy}", "{run}", "{set}", "{schedule}", "{drift}"}, func(name string) bool { return strings.Contains(route, name) }) {
 			continue
 		}
-		method, path := place{own.tenant, other.policy, other.run, own.user}.request(route)
+		method, path := other.in(own.tenant).request(route)
 		if a := as(t, owner, method, path, table[route].body); a.status != http.StatusNotFound || a.problem().Code != "not_found" {
 			t.Errorf("%s with another tenant's record: %s, want 404 not_found", route, a)
 		}

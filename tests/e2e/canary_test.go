@@ -160,6 +160,20 @@ func TestPlantedSecretIsNowhere(t *testing.T) {
 	if broken < 40 {
 		t.Errorf("%d of %d runs did not succeed: the faults prove little", broken, len(failed))
 	}
+	for _, f := range failed {
+		for _, set := range list[setView](t, viewer, f.x.path("/backup-sets")) {
+			f.x.setItems(t, set.ID)
+			get(t, viewer, f.x.path("/backup-sets/"+set.ID+"/coverage")).want(t, http.StatusOK)
+			get(t, viewer, f.x.path("/backup-sets/"+set.ID+"/comparison?from="+set.ID)).want(t, http.StatusOK)
+		}
+	}
+	// A schedule that runs into a refusal, and what it says of that.
+	nightly := x.newSchedule(t, object{"name": "Nightly", "operation": "backup_set.create", "expression": "cron(0 2 * * ? *)", "selection": object{"types": threeTypes}})
+	x.fault(t, with(object{"kind": "read", "status": 403, "code": "Forbidden"}))
+	fire(t, x, nightly.ID, time.Now())
+	fire(t, x, nightly.ID, time.Now().Add(-24*time.Hour))
+	get(t, viewer, x.path("/schedules/"+nightly.ID)).want(t, http.StatusOK)
+	get(t, viewer, x.path("/drift?state=all")).want(t, http.StatusOK)
 	x.audit(t)
 	list[notification](t, operator, "/v1/notifications?tenant="+x.id)
 

@@ -82,7 +82,9 @@ var (
 	connectionTest = operation{"connection.test", "ConnectionTest", "connection-test"}
 	inventorySync  = operation{"inventory.sync", "InventorySync", "inventory-sync"}
 	capture        = operation{"policy.capture_snapshot", "PolicyCaptureSnapshot", "policy-capture-snapshot"}
-	operations     = []operation{connectionTest, inventorySync, capture}
+	backup         = operation{"backup_set.create", "BackupSetCreate", "backup-set-create"}
+	addPolicies    = operation{"backup_set.add_policies", "BackupSetAddPolicies", "backup-set-add-policies"}
+	operations     = []operation{connectionTest, inventorySync, capture, backup, addPolicies}
 )
 
 func output(t testing.TB, name string) string {

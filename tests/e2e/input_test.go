@@ -48,7 +48,7 @@ func TestBadInputIsRefusedByFieldAndWritesNothing(t *testing.T) {
 		{owner, "PATCH", x.path(""), object{"name": strings.Repeat("x", 201)}, 422, "body.name"},
 		{owner, "PATCH", x.path(""), object{"nom": mark}, 422, "body.nom"},
 		{owner, "PATCH", x.path(""), object{"id": mark}, 422, "body.id"},
-		{owner, "PATCH", x.path(""), object{"disabled": true}, 422, "body.disabled"},
+		{platform, "PATCH", x.path(""), object{"disabled": true, "name": mark}, 422, "body.disabled"},
 		{owner, "PATCH", x.path(""), object{"credentialRef": mark}, 422, "body.credentialRef"},
 		{owner, "PATCH", x.path(""), object{"graphTenantId": mark}, 422, "body.graphTenantId"},
 		{owner, "PATCH", x.path(""), object{"cloud": mark}, 422, "body.cloud"},
@@ -72,6 +72,24 @@ func TestBadInputIsRefusedByFieldAndWritesNothing(t *testing.T) {
 		{operator, "POST", x.path("/inventory-syncs"), object{"types": slices.Repeat([]string{"device-configuration"}, 101)}, 422, "body.types"},
 		{operator, "POST", x.path("/inventory-syncs"), object{"force": true}, 422, "body.force"},
 		{operator, "POST", x.path("/policies/" + r.Target.ID + "/snapshots"), object{"options": mark}, 422, "body.options"},
+		{operator, "POST", x.path("/backup-sets"), object{"name": "x", "selection": object{}}, 422, ""},
+		{operator, "POST", x.path("/backup-sets"), object{"name": "x", "selection": object{"all": true, "search": mark}}, 422, "body.selection"},
+		{operator, "POST", x.path("/backup-sets"), object{"name": "x", "selection": object{"types": []string{mark}}}, 422, "body.selection.types[0]"},
+		{operator, "POST", x.path("/backup-sets"), object{"name": "x", "selection": object{"policies": []string{mark}}}, 422, "body.selection.policies[0]"},
+		{operator, "POST", x.path("/backup-sets"), object{"name": "x", "selection": object{"policies": []string{"pol_00000000000000000000000000"}}}, 422, "body.selection.policies[0]"},
+		{operator, "POST", x.path("/backup-sets"), object{"name": strings.Repeat("x", 201), "selection": object{"all": true}}, 422, "body.name"},
+		{operator, "POST", x.path("/backup-sets"), object{"name": " ", "selection": object{"all": true}, "capture": false}, 422, "body.name"},
+		{operator, "POST", x.path("/backup-sets/set_00000000000000000000000000/items"), object{"selection": object{"all": true}}, 404, ""},
+		{viewer, "GET", x.path("/backup-sets/" + mark), nil, 404, ""},
+		{viewer, "GET", x.path("/backup-sets?state=" + mark), nil, 422, "query.state"},
+		{owner, "POST", x.path("/schedules"), object{"name": "x", "operation": mark, "expression": "rate(1 day)"}, 422, "body.operation"},
+		{owner, "POST", x.path("/schedules"), object{"name": "x", "operation": "inventory.sync", "expression": mark}, 422, "body.expression"},
+		{owner, "POST", x.path("/schedules"), object{"name": "x", "operation": "inventory.sync", "expression": "rate(1 minute)"}, 422, "body.expression"},
+		{owner, "POST", x.path("/schedules"), object{"name": "x", "operation": "inventory.sync", "expression": "rate(1 day)", "timeZone": mark}, 422, "body.timeZone"},
+		{viewer, "GET", x.path("/schedules/" + mark), nil, 404, ""},
+		{viewer, "GET", x.path("/drift/" + mark), nil, 404, ""},
+		{viewer, "GET", x.path("/drift?kind=" + mark), nil, 422, "query.kind[0]"},
+		{viewer, "PUT", x.path("/subscription"), object{"drift": mark}, 422, "body.drift"},
 		// Queries.
 		{viewer, "GET", x.path("/runs?status=" + mark), nil, 422, "query.status"},
 		{viewer, "GET", x.path("/runs?from=yesterday"), nil, 422, "query.from"},
@@ -195,10 +213,10 @@ func TestUnchangedAnswersAre304(t *testing.T) {
 	x := stocked(t)
 	resume := paused(t, inventorySync)
 	r := x.start(t, inventorySync)
-	here := place{x.id, x.policies(t)[0].ID, r.ID, who(t, viewer).UserID}
+	here := x.place(t, r)
 	for _, route := range routes(t) {
 		method, path := here.request(route)
-		if method != http.MethodGet || strings.Contains(path, "/versions/") {
+		if method != http.MethodGet || strings.Contains(path, "/versions/") || strings.Contains(path, "/diff?") || strings.Contains(path, "/drift/") {
 			continue
 		}
 		a := get(t, viewer, path).want(t, http.StatusOK)

@@ -60,9 +60,8 @@ func stocked(t testing.TB) *tenant {
 	t.Helper()
 	x := newTenant(t, settingsCatalog("Baseline", 3), deviceConfiguration("Custom"), compliance("Compliance"))
 	var r runView
-	types := []string{"settings-catalog-policy", "device-configuration", "device-compliance-policy"}
-	post(t, operator, x.path("/inventory-syncs"), object{"types": types}).want(t, http.StatusAccepted).into(t, &r)
-	if r = x.done(t, r); r.Counts.Total != len(types) || r.Totals["policies"] != 3 {
+	post(t, operator, x.path("/inventory-syncs"), object{"types": threeTypes}).want(t, http.StatusAccepted).into(t, &r)
+	if r = x.done(t, r); r.Counts.Total != len(threeTypes) || r.Totals["policies"] != 3 {
 		t.Fatalf("%v of %v, want the three policies of three types", r, r.Totals)
 	}
 	return x
@@ -159,39 +158,136 @@ type item struct {
 	Numbers                                       map[string]int
 }
 
-// startPath is where a run of the operation is started.
-func (x *tenant) startPath(t testing.TB, o operation) string {
+// threeTypes are the policy types that these tenants have policies of. All types
+// take a while, because Microsoft lets one request a second through to Conditional
+// Access.
+var threeTypes = []string{"device-compliance-policy", "device-configuration", "settings-catalog-policy"}
+
+// starting is a request that starts a run.
+type starting struct {
+	path string
+	body any
+}
+
+// starting is how a run of the operation is started, of all types that these
+// tenants have.
+func (x *tenant) starting(t testing.TB, o operation) starting {
 	t.Helper()
+	types := object{"types": threeTypes}
 	switch o {
 	case connectionTest:
-		return x.path("/connection-tests")
+		return starting{x.path("/connection-tests"), types}
 	case inventorySync:
-		return x.path("/inventory-syncs")
+		return starting{x.path("/inventory-syncs"), types}
+	case backup:
+		return starting{x.path("/backup-sets"), object{"name": "e2e backup", "selection": types}}
+	case addPolicies:
+		set := x.newSet(t, object{"name": "e2e " + uuid.NewString(), "selection": types, "capture": false})
+		return starting{x.path("/backup-sets/" + set.BackupSet.ID + "/items"), object{"selection": types}}
 	}
 	policies := x.policies(t)
 	if len(policies) == 0 {
 		t.Fatal("the tenant has no policy to capture")
 	}
-	return x.path("/policies/" + policies[0].ID + "/snapshots")
+	return starting{x.path("/policies/" + policies[0].ID + "/snapshots"), nil}
 }
 
-// start starts a run as the operator: of the types that these tenants have, where
-// an operation takes some. All types take a while, because Microsoft lets one
-// request a second through to Conditional Access.
+// startedRun is the run that the answer of a start names.
+func startedRun(t testing.TB, a answer) runView {
+	t.Helper()
+	var withSet struct{ Run *runView }
+	if a.into(t, &withSet); withSet.Run != nil {
+		return *withSet.Run
+	}
+	var r runView
+	a.into(t, &r)
+	return r
+}
+
+// start starts a run as the operator.
 func (x *tenant) start(t testing.TB, o operation) runView {
 	t.Helper()
-	if o == capture {
-		return x.startWith(t, o, nil)
-	}
-	return x.startWith(t, o, object{"types": []string{"device-compliance-policy", "device-configuration", "settings-catalog-policy"}})
+	s := x.starting(t, o)
+	return startedRun(t, post(t, operator, s.path, s.body).want(t, http.StatusAccepted))
 }
 
 // startWith starts a run with an input, nil for none.
 func (x *tenant) startWith(t testing.TB, o operation, input any) runView {
 	t.Helper()
-	var r runView
-	post(t, operator, x.startPath(t, o), input).want(t, http.StatusAccepted).into(t, &r)
-	return r
+	return startedRun(t, post(t, operator, x.starting(t, o).path, input).want(t, http.StatusAccepted))
+}
+
+// setView is a backup set as the API shows it.
+type setView struct {
+	ID, Name, State, Sentence, LastRunID string
+	Counts                               *struct{ Policies, Captured, Incomplete, Missing, Pending, Foundations int }
+	ActiveRuns                           []string
+	DeletedAt                            *time.Time
+}
+
+// madeSet is the answer of making a set.
+type madeSet struct {
+	BackupSet setView
+	Run       *runView
+}
+
+// newSet makes a backup set as the operator.
+func (x *tenant) newSet(t testing.TB, body object) madeSet {
+	t.Helper()
+	var made madeSet
+	a := post(t, operator, x.path("/backup-sets"), body)
+	if a.status != http.StatusCreated && a.status != http.StatusAccepted {
+		t.Fatalf("making a set: %s", a)
+	}
+	a.into(t, &made)
+	return made
+}
+
+// counted waits until the set was counted after its last run, and returns it.
+func (x *tenant) counted(t testing.TB, id string) setView {
+	t.Helper()
+	var v setView
+	await(t, "the set "+id+" to be counted", 30*time.Second, func() bool {
+		v = setView{}
+		get(t, viewer, x.path("/backup-sets/"+id)).want(t, http.StatusOK).into(t, &v)
+		return len(v.ActiveRuns) == 0 && v.Counts != nil
+	})
+	return v
+}
+
+// setItem is a policy of a set.
+type setItem struct {
+	PolicyID, Name, Type, State, Code, Sentence, RunID string
+	Version                                            int
+	Foundation                                         bool
+}
+
+func (x *tenant) setItems(t testing.TB, id string) []setItem {
+	t.Helper()
+	return list[setItem](t, viewer, x.path("/backup-sets/"+id+"/items"))
+}
+
+// scheduleView is a schedule as the API shows it.
+type scheduleView struct {
+	ID, State   string
+	Pause       *struct{ Code, Sentence string }
+	NextAt      []time.Time
+	Pending     bool
+	LastFirings []firingView
+}
+
+// firingView is one time that a schedule was due.
+type firingView struct {
+	DueAt, At                                   time.Time
+	Result, RunID, RunStatus, BackupSetID, Code string
+}
+
+// newSchedule makes a schedule as the owner.
+func (x *tenant) newSchedule(t testing.TB, body object) scheduleView {
+	t.Helper()
+	var v scheduleView
+	post(t, owner, x.path("/schedules"), body).want(t, http.StatusCreated).into(t, &v)
+	return v
 }
 
 // captureOf starts the capture of one policy as the operator.
