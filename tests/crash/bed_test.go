@@ -57,7 +57,8 @@ const (
 const (
 	customProfile   = "device-configuration-custom-oma"
 	customID        = "8d2d4e0c-51a5-4e0c-9a5e-1d6a1a0f2b11"
-	compliance      = `{"@odata.type":"#microsoft.graph.windows10CompliancePolicy","id":"5f1a3a0e-0000-4000-8000-000000000002","displayName":"Compliance","version":1}`
+	compliance      = `{"@odata.type":"#microsoft.graph.windows10CompliancePolicy","id":"5f1a3a0e-0000-4000-8000-000000000002","displayName":"Compliance","version":1,"roleScopeTagIds":["7"]}`
+	scopeTag        = `{"id":"7","displayName":"Berlin","isBuiltIn":false}`
 	enrollmentToken = `{"id":"5f1a3a0e-0000-4000-8000-000000000001","tokenName":"Apple","enrollmentProfiles":[
 		{"@odata.type":"#microsoft.graph.depIOSEnrollmentProfile","id":"5f1a3a0e-0000-4000-8000-000000000001_1","displayName":"Phones"}]}`
 	customObject = `{"@odata.type":"#microsoft.graph.windows10CustomConfiguration","id":"` + customID + `","displayName":"Wireless","version":1,"omaSettings":[
@@ -114,7 +115,7 @@ type place struct {
 	urls  map[run.Operation]string
 }
 
-var operations = []run.Operation{run.OpConnectionTest, run.OpInventorySync, run.OpCaptureSnapshot}
+var operations = []run.Operation{run.OpConnectionTest, run.OpInventorySync, run.OpCaptureSnapshot, run.OpBackupSetCreate, run.OpBackupSetAdd}
 
 func (b *bed) newPlace() *place {
 	b.t.Helper()
@@ -142,6 +143,9 @@ func (p *place) env(aws, graph, trust string) []string {
 		"SEALING_KEY_ID=" + p.keys.SealingKey, "FINGERPRINT_KEY_ID=" + p.keys.FingerprintKey,
 		"QUEUE_CONNECTION_TEST_URL=" + p.urls[run.OpConnectionTest], "QUEUE_INVENTORY_SYNC_URL=" + p.urls[run.OpInventorySync],
 		"QUEUE_POLICY_CAPTURE_SNAPSHOT_URL=" + p.urls[run.OpCaptureSnapshot],
+		"QUEUE_BACKUP_SET_CREATE_URL=" + p.urls[run.OpBackupSetCreate], "QUEUE_BACKUP_SET_ADD_POLICIES_URL=" + p.urls[run.OpBackupSetAdd],
+		"SCHEDULE_GROUP=default", "SCHEDULE_TARGET_ARN=arn:aws:lambda:eu-central-1:000000000000:function:scheduler",
+		"SCHEDULE_ROLE_ARN=arn:aws:iam::000000000000:role/fire", "SCHEDULE_FAILURES_ARN=arn:aws:sqs:eu-central-1:000000000000:failures",
 		"GRAPH_URL=" + graph, "AUTHORITY_URL=" + graph, "SSL_CERT_FILE=" + trust,
 		fmt.Sprintf("LEASE_SECONDS=%d", leaseSeconds), "SLICE_ITEMS=1", fmt.Sprintf("SWEEP_GRACE_SECONDS=%d", graceSeconds),
 	}
@@ -174,6 +178,7 @@ func (p *place) newTenant(ctx context.Context, n int) (tenantID, graphTenant str
 		ID: graphTenant, Generate: &graphsim.GenerateSpec{Seed: 1, Policies: policies, SettingsPer: 3, Assigned: true, Groups: 2},
 		Objects: []graphsim.Object{
 			{Collection: "deviceCompliancePolicies", JSON: json.RawMessage(compliance)},
+			{Collection: "roleScopeTags", JSON: json.RawMessage(scopeTag)},
 			{Collection: "depOnboardingSettings", JSON: json.RawMessage(enrollmentToken)},
 			{Collection: "deviceConfigurations", JSON: json.RawMessage(customObject), Secrets: customSecrets},
 		},

@@ -31,6 +31,7 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"tenantatlas/shared/catalog"
+	"tenantatlas/shared/followup"
 	"tenantatlas/shared/notifier"
 	"tenantatlas/shared/run"
 	"tenantatlas/shared/sqsqueue"
@@ -74,6 +75,8 @@ var scenarios = []scenario{
 	{"sync given back after each slice", "inventory-sync", run.OpInventorySync, 30 * time.Second, syncTypes, 3},
 	{"capture", "policy-capture-snapshot", run.OpCaptureSnapshot, 5 * time.Minute, []string{"settings-catalog-policy"}, 1},
 	{"capture with secrets", "policy-capture-snapshot", run.OpCaptureSnapshot, 5 * time.Minute, []string{customProfile}, 1},
+	{"backup set of what is listed first", "backup-set-create", run.OpBackupSetCreate, 5 * time.Minute, []string{"device-compliance-policy", "dep-enrollment-profile"}, 2},
+	{"backup set with what a policy needs", "backup-set-create", run.OpBackupSetCreate, 5 * time.Minute, []string{"device-compliance-policy"}, 1},
 }
 
 // request starts the scenario in a tenant, but for the policy of a capture.
@@ -278,7 +281,7 @@ func (m *matrix) try(ctx context.Context, s scenario, f fault, at target) *trial
 
 // tell notifies of a run twice, since the stream delivers at least once.
 func (p *place) tell(ctx context.Context, r run.Run) error {
-	n := notifier.Notifier{Store: p.store}
+	n := notifier.Notifier{Store: p.store, Follow: followup.Follower{Store: p.store}.Ended}
 	return errors.Join(n.Ended(ctx, r), n.Ended(ctx, r))
 }
 
@@ -297,21 +300,45 @@ func (c *trial) begin(ctx context.Context) (err error) {
 		return err
 	}
 	req := c.request(c.tenant)
-	if c.op == run.OpCaptureSnapshot {
-		if req.PolicyID, err = c.newPolicy(ctx); err != nil {
+	switch c.op {
+	case run.OpCaptureSnapshot:
+		if req.PolicyID, err = c.newPolicy(ctx, c.types[0]); err != nil {
 			return err
 		}
+	case run.OpBackupSetCreate:
+		req.Set = &run.BackupSet{ID: run.IDSource{}.New(run.PrefixSet, time.Now()), Name: "Before 24H2"}
+		in := run.SetInput{Selection: run.Selection{Types: c.types}, Refresh: true}
+		if c.foundations() > 0 {
+			id, err := c.newPolicy(ctx, c.types[0])
+			if err != nil {
+				return err
+			}
+			if _, err := c.newPolicy(ctx, catalog.TypeScopeTag); err != nil {
+				return err
+			}
+			in = run.SetInput{Selection: run.Selection{Policies: []string{id}}, Foundations: true}
+		}
+		req.Input = in
 	}
 	c.run, err = c.start(ctx, req, nil, time.Now)
 	return err
 }
 
-// newPolicy puts one policy of the tenant into the inventory: the first of the
-// scenario's type.
-func (c *trial) newPolicy(ctx context.Context) (string, error) {
-	t, ok := catalog.ByID(c.types[0])
+// foundations is how many policies are captured beside those that were chosen. With
+// more than one type the set is of all that is listed.
+func (s scenario) foundations() int {
+	if s.op == run.OpBackupSetCreate && len(s.types) == 1 {
+		return 1
+	}
+	return 0
+}
+
+// newPolicy puts one policy of the tenant into the inventory: the first of the type,
+// but for those made by the service.
+func (c *trial) newPolicy(ctx context.Context, policyType string) (string, error) {
+	t, ok := catalog.ByID(policyType)
 	if !ok {
-		return "", fmt.Errorf("no policy type %s", c.types[0])
+		return "", fmt.Errorf("no policy type %s", policyType)
 	}
 	objects, err := c.sim.Objects(c.graphTenant, t.Collection)
 	if err != nil {
@@ -319,8 +346,11 @@ func (c *trial) newPolicy(ctx context.Context) (string, error) {
 	}
 	now := time.Now().UTC()
 	id := objects[0].ID
-	if t.ID == customProfile {
+	switch t.ID {
+	case customProfile:
 		id = customID
+	case catalog.TypeScopeTag:
+		id = "7"
 	}
 	p, err := c.store.PutPolicy(ctx, run.Policy{
 		ID: run.PolicyID(c.tenant, t.Collection, id), TenantID: c.tenant, Type: t.ID, GraphID: id, Name: "Baseline",
@@ -346,10 +376,37 @@ func (c *trial) verify(ctx context.Context) {
 	}
 	c.verifyOutcomes(ctx, r)
 	c.verifyEnd(ctx, r)
-	if c.op == run.OpInventorySync {
+	switch c.op {
+	case run.OpInventorySync:
 		c.verifyInventory(ctx, r)
-	} else {
+	case run.OpBackupSetCreate:
+		c.verifySet(ctx, r)
+	default:
 		c.verifyVersion(ctx, r)
+	}
+}
+
+// verifySet looks at the set, its items and the versions they hold.
+func (c *trial) verifySet(ctx context.Context, r run.Run) {
+	want := c.items + c.foundations()
+	set, err := c.store.BackupSet(ctx, c.tenant, r.Target.ID)
+	switch t := set.Tally; {
+	case err != nil:
+		c.problem("set: %v", err)
+	case t == nil || t.Policies != want || t.Captured != want || t.Foundations != c.foundations() || len(set.ActiveRuns) > 0 || set.LastRunID != r.ID:
+		c.problem("the set is %+v, counted as %+v", set, t)
+	}
+	n := 0
+	err = run.EachItem(ctx, c.store, c.tenant, r.Target.ID, func(i run.BackupItem) error {
+		n++
+		versions, err := c.store.Versions(ctx, c.tenant, i.PolicyID, run.PageRequest{Limit: 200})
+		if err != nil || len(versions.Items) != 1 || versions.Items[0].RunID != r.ID || versions.Items[0].PayloadKey != i.PayloadKey || i.Version != 1 || i.State != run.ItemCaptured {
+			c.problem("item %+v, versions %+v, %v", i, versions.Items, err)
+		}
+		return err
+	})
+	if err != nil || n != want {
+		c.problem("%d items, %v", n, err)
 	}
 }
 
@@ -493,13 +550,13 @@ func reflectEqual(a, b run.Run) bool {
 // nothing had happened.
 func TestWorkers(t *testing.T) {
 	began := time.Now()
-	b := newBed(t, "inventory-sync", "policy-capture-snapshot", "sweeper")
+	b := newBed(t, "inventory-sync", "policy-capture-snapshot", "backup-set-create", "sweeper")
 	m := &matrix{place: b.newPlace(), pools: map[run.Operation]chan *lambdaruntime.Function{}, trials: map[string]*trial{}}
 	ctx, stop := context.WithCancel(t.Context())
 	var background sync.WaitGroup
 	defer background.Wait()
 	defer stop()
-	for op, name := range map[run.Operation]string{run.OpInventorySync: "inventory-sync", run.OpCaptureSnapshot: "policy-capture-snapshot"} {
+	for op, name := range map[run.Operation]string{run.OpInventorySync: "inventory-sync", run.OpCaptureSnapshot: "policy-capture-snapshot", run.OpBackupSetCreate: "backup-set-create"} {
 		m.pools[op] = make(chan *lambdaruntime.Function, poolSize)
 		for range poolSize {
 			f, err := m.launch(name)
@@ -564,7 +621,7 @@ func TestWorkers(t *testing.T) {
 	}
 	trying.Wait()
 	t.Logf("ended after %s", time.Since(began).Round(time.Second))
-	for _, op := range []run.Operation{run.OpInventorySync, run.OpCaptureSnapshot} {
+	for _, op := range []run.Operation{run.OpInventorySync, run.OpCaptureSnapshot, run.OpBackupSetCreate} {
 		if failed.Load() > 0 {
 			break // a run that has not ended leaves messages
 		}
