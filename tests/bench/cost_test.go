@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
@@ -25,6 +26,7 @@ import (
 	"tenantatlas/shared/catalog"
 	"tenantatlas/shared/dynamostore"
 	"tenantatlas/shared/engine"
+	"tenantatlas/shared/followup"
 	"tenantatlas/shared/graph"
 	"tenantatlas/shared/kmsvault"
 	"tenantatlas/shared/notifier"
@@ -88,14 +90,29 @@ type costBed struct {
 	t       *testing.T
 	meter   *meter
 	sim     *graphsim.Sim
+	table   *dynamodb.Client
+	name    string // of the table
+	objects *s3.Client
 	store   *dynamostore.Store
 	starter *start.Starter
 	engines map[run.Operation]*engine.Engine
 	tenant  string
 	costs   []cost
+	later   time.Duration // how far the product's clock is ahead
+	worked  time.Duration // what workers took since a measurement began
 }
 
+// bucket holds the payloads of a bed.
+const bucket = "bench"
+
 func newCostBed(t *testing.T, spec graphsim.TenantSpec) *costBed {
+	t.Helper()
+	return newPacedBed(t, spec, func(r run.Rates) run.Rates { return r })
+}
+
+// newPacedBed is a bed whose requests to Graph keep to the budgets that pace makes
+// of those in the table.
+func newPacedBed(t *testing.T, spec graphsim.TenantSpec, pace func(run.Rates) run.Rates) *costBed {
 	t.Helper()
 	b := &costBed{t: t, meter: &meter{calls: map[string]int{}}, engines: map[run.Operation]*engine.Engine{}}
 	b.sim = graphsim.StartTest(t, graphsim.Options{Seed: 1, Quotas: []graphsim.Quota{}})
@@ -105,8 +122,9 @@ func newCostBed(t *testing.T, spec graphsim.TenantSpec) *costBed {
 		t.Fatal(err)
 	}
 	ministack := localaws.Ministack(t)
-	table := dynamodb.NewFromConfig(localaws.Config(localaws.DynamoDBLocal(t), b.meter.service("DynamoDB")))
-	b.store = dynamostore.New(table, localaws.CreateTable(t, table), dynamostore.Options{Observe: b.meter.consumed})
+	b.table = dynamodb.NewFromConfig(localaws.Config(localaws.DynamoDBLocal(t), b.meter.service("DynamoDB")))
+	b.name = localaws.CreateTable(t, b.table)
+	b.store = dynamostore.New(b.table, b.name, dynamostore.Options{Observe: b.meter.consumed})
 
 	queues := sqs.NewFromConfig(localaws.Config(ministack, b.meter.service("SQS")))
 	urls := map[run.Operation]string{}
@@ -120,9 +138,8 @@ func newCostBed(t *testing.T, spec graphsim.TenantSpec) *costBed {
 	}
 	queue := sqsqueue.New(queues, urls)
 
-	objects := s3.NewFromConfig(localaws.Config(ministack, b.meter.service("S3")), func(o *s3.Options) { o.UsePathStyle = true })
-	bucket := "bench"
-	if _, err := objects.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &bucket}); err != nil {
+	b.objects = s3.NewFromConfig(localaws.Config(ministack, b.meter.service("S3")), func(o *s3.Options) { o.UsePathStyle = true })
+	if _, err := b.objects.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String(bucket)}); err != nil {
 		t.Fatal(err)
 	}
 	keys := kms.NewFromConfig(localaws.Config(ministack, b.meter.service("KMS")))
@@ -147,12 +164,13 @@ func newCostBed(t *testing.T, spec graphsim.TenantSpec) *costBed {
 	log := slog.New(slog.DiscardHandler)
 	connector := &operation.Connector{
 		Credentials: secrets, Endpoint: &graph.Endpoint{GraphURL: b.sim.URL, AuthorityURL: b.sim.URL}, Version: "bench",
-		Log: log, HTTPClient: b.sim.Client(), Rates: b.store,
+		Log: log, HTTPClient: b.sim.Client(), Rates: pace(b.store),
 	}
 	deps := operation.Deps{
-		Policies: b.store, Archive: s3archive.New(objects, bucket, s3archive.Options{}),
-		Vault: kmsvault.New(keys, objects, place, kmsvault.Options{}), Names: &operation.Names{},
-		Connect: connector.Connect, Now: time.Now, Log: log,
+		Policies: b.store, Archive: s3archive.New(b.objects, bucket, s3archive.Options{}),
+		Sets: b.store, Schedules: b.store, Drifts: b.store,
+		Vault: kmsvault.New(keys, b.objects, place, kmsvault.Options{}), Names: &operation.Names{},
+		Connect: connector.Connect, Now: b.now, Log: log,
 	}
 	for _, op := range operation.Operations() {
 		bind, err := deps.Bind(op)
@@ -160,13 +178,15 @@ func newCostBed(t *testing.T, spec graphsim.TenantSpec) *costBed {
 			t.Fatal(err)
 		}
 		b.engines[op] = &engine.Engine{
-			Operation: op, Runs: b.store, Tenants: b.store, Queue: queue, Bind: bind, Now: time.Now, Log: log,
+			Operation: op, Runs: b.store, Tenants: b.store, Schedules: b.store, Queue: queue, Bind: bind, Now: b.now, Log: log,
 			Owner: func() string { return run.IDSource{}.New("own_", time.Now()) },
 		}
 	}
-	b.starter = &start.Starter{Runs: b.store, Queue: queue, Now: time.Now, Log: log}
+	b.starter = &start.Starter{Runs: b.store, Queue: queue, Now: b.now, Log: log}
 	return b
 }
+
+func (b *costBed) now() time.Time { return time.Now().Add(b.later) }
 
 // measure runs do and adds what it cost. units is how many of the thing that
 // the line is about were done.
@@ -176,6 +196,7 @@ func (b *costBed) measure(name string, units int, do func()) cost {
 	b.meter.calls, b.meter.read, b.meter.write = map[string]int{}, 0, 0
 	b.meter.mu.Unlock()
 	b.sim.ResetCounters()
+	b.worked = 0
 	do()
 	asked := b.sim.Counters()
 	b.meter.mu.Lock()
@@ -201,9 +222,7 @@ func (b *costBed) start(req start.Request) run.Run {
 // work does the run and returns it ended.
 func (b *costBed) work(r run.Run) run.Run {
 	b.t.Helper()
-	if err := b.engines[r.Operation].Handle(b.t.Context(), r.Dispatch()); err != nil {
-		b.t.Fatal(err)
-	}
+	b.handle(r)
 	// A run that waits for Conditional Access, where a request a second may be sent,
 	// goes back to its queue.
 	for {
@@ -215,14 +234,21 @@ func (b *costBed) work(r run.Run) run.Run {
 			return r
 		}
 		select {
-		case <-time.After(time.Until(now.NotBefore)):
+		case <-time.After(now.NotBefore.Sub(b.now())):
 		case <-b.t.Context().Done():
 			b.t.Fatal("the run does not end")
 		}
-		if err := b.engines[r.Operation].Handle(b.t.Context(), now.Dispatch()); err != nil {
-			b.t.Fatal(err)
-		}
+		b.handle(now)
 	}
+}
+
+func (b *costBed) handle(r run.Run) {
+	b.t.Helper()
+	began := time.Now()
+	if err := b.engines[r.Operation].Handle(b.t.Context(), r.Dispatch()); err != nil {
+		b.t.Fatal(err)
+	}
+	b.worked += time.Since(began)
 }
 
 // succeeded fails the test unless the run did; it is not part of a measurement.
@@ -304,7 +330,7 @@ func TestRunCosts(t *testing.T) {
 			t.Errorf("%.3f write units an item, want at most %v", perItem, maxWritePerItem)
 		}
 	}
-	writeCosts(t, "runs", b.costs)
+	keep(t, "runs", b.costs)
 }
 
 // Ten thousand identical starts at once make one run, whoever gets there first,
@@ -341,10 +367,11 @@ func TestIdenticalStarts(t *testing.T) {
 	}
 }
 
-// notify tells the notifier of the changes of a run, as the stream does.
+// notify tells the notifier of the changes of a run, as the stream does, and lets it
+// follow up on the end.
 func (b *costBed) notify(queued, ended run.Run) {
 	b.t.Helper()
-	n := notifier.Notifier{Store: b.store}
+	n := b.notifier()
 	running := queued
 	running.Status, running.StartedAt = run.StatusRunning, ended.StartedAt
 	for _, change := range []struct {
@@ -357,19 +384,34 @@ func (b *costBed) notify(queued, ended run.Run) {
 	}
 }
 
-// writeCosts keeps what was measured for the report, under a name.
-func writeCosts(t *testing.T, name string, costs []cost) {
+func (b *costBed) notifier() notifier.Notifier {
+	return notifier.Notifier{Store: b.store, Follow: followup.Follower{Store: b.store}.Ended}
+}
+
+// ended tells the notifier of the end of a run alone.
+func (b *costBed) ended(r run.Run) {
+	b.t.Helper()
+	if err := b.notifier().Ended(b.t.Context(), r); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// keep hands over what was measured to the report, under a name.
+func keep(t *testing.T, name string, measured any) {
 	t.Helper()
 	if *costFile == "" {
 		return
 	}
-	all := map[string][]cost{}
+	all := map[string]json.RawMessage{}
 	if raw, err := os.ReadFile(*costFile); err == nil && len(raw) > 0 {
 		if err := json.Unmarshal(raw, &all); err != nil {
 			t.Fatal(err)
 		}
 	}
-	all[name] = costs
+	var err error
+	if all[name], err = json.Marshal(measured); err != nil {
+		t.Fatal(err)
+	}
 	raw, err := json.Marshal(all)
 	if err != nil {
 		t.Fatal(err)
@@ -477,5 +519,5 @@ func TestCosts(t *testing.T) {
 	for _, c := range all {
 		t.Logf("%s (%d): %d calls, %.1f read, %.1f write, %d reads of Graph: %v", c.Name, c.Units, c.calls(), c.ReadUnits, c.WriteUnits, c.GraphReads, c.Calls)
 	}
-	writeCosts(t, "operations", all)
+	keep(t, "operations", all)
 }

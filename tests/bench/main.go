@@ -75,7 +75,7 @@ func measure(ctx context.Context, o options, out io.Writer) error {
 		what string
 		do   func() error
 	}{
-		{"costs", func() (err error) { r.Costs, r.Runs, err = costs(ctx, o); return err }},
+		{"costs", func() (err error) { r.measured, err = costs(ctx, o); return err }},
 		{"captures", func() (err error) { r.Captures, err = captures(ctx, o); return err }},
 		{"processor", func() (err error) { r.Processor, err = processor(ctx, o); return err }},
 		{"functions", func() (err error) { r.Functions, err = functions(ctx, o); return err }},
@@ -126,23 +126,22 @@ func readTimings(o options) (timings, error) {
 }
 
 // costs runs the tests that measure and limit them.
-func costs(ctx context.Context, o options) (operations, runs []cost, err error) {
+func costs(ctx context.Context, o options) (measured, error) {
+	var m measured
 	folder, err := os.MkdirTemp("", "bench-")
 	if err != nil {
-		return nil, nil, err
+		return m, err
 	}
 	defer func() { _ = os.RemoveAll(folder) }()
 	file := filepath.Join(folder, "costs.json")
-	if _, err := goTool(ctx, o, nil, "test", "-count=1", "-run", "^(TestCosts|TestRunCosts)$", "./tests/bench", "-costs", file); err != nil {
-		return nil, nil, err
+	if _, err := goTool(ctx, o, nil, "test", "-count=1", "-run", "^(TestCosts|TestRunCosts|TestSetCosts|TestListsAreConstant)$", "./tests/bench", "-costs", file); err != nil {
+		return m, err
 	}
 	raw, err := os.ReadFile(file)
 	if err != nil {
-		return nil, nil, err
+		return m, err
 	}
-	var all map[string][]cost
-	err = json.Unmarshal(raw, &all)
-	return all["operations"], all["runs"], err
+	return m, json.Unmarshal(raw, &m)
 }
 
 // captures runs the tests that measure captures of whole tenants.

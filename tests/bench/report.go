@@ -27,10 +27,9 @@ const (
 
 // report is everything that was measured.
 type report struct {
-	At        time.Time
-	Machine   string
-	Costs     []cost
-	Runs      []cost // of runs by their number of items
+	At      time.Time
+	Machine string
+	measured
 	Captures  figures.All
 	Processor []benchLine
 	Functions []function
@@ -132,7 +131,7 @@ func render(r report) string {
 		r.At.Format("2 January 2006"), r.Machine)
 
 	p("\n## Aims\n\n| aim | measured | |\n|---|---|---|\n")
-	for _, c := range r.Costs {
+	for _, c := range r.Operations {
 		if strings.HasPrefix(c.Name, "start of ") {
 			p("| a start makes at most %d calls of AWS and none of Graph | %d and %d | %s |\n", aimCalls, c.calls(), c.GraphReads+c.GraphTokens,
 				verdict(c.calls() <= aimCalls && c.GraphReads+c.GraphTokens == 0))
@@ -168,20 +167,16 @@ func render(r report) string {
 		"Figures are per thing done: per start, per captured or synced policy, per run. The tests hold upper limits of the first lines. " +
 		"Each line of a worker includes claim, plan, slices and end of its runs. The seeded policies are real ones; the synced tenant is synthetic.\n\n" +
 		"| what | done | calls of AWS | write units | read units | requests to Graph and its sign-in |\n|---|--:|--:|--:|--:|--:|\n")
-	for _, c := range r.Costs {
+	for _, c := range r.Operations {
 		n := float64(c.Units)
 		p("| %s | %d | %s | %s | %s | %s |\n", c.Name, c.Units, per(float64(c.calls()), n), per(c.WriteUnits, n), per(c.ReadUnits, n), per(float64(c.GraphReads+c.GraphTokens), n))
 	}
-	p("\nThe calls by name, for all that was done together:\n\n")
-	for _, c := range r.Costs {
-		var parts []string
-		for _, name := range slices.Sorted(maps.Keys(c.Calls)) {
-			parts = append(parts, fmt.Sprintf("%s %d", name, c.Calls[name]))
-		}
-		p("- %s (%d): %s\n", c.Name, c.Units, strings.Join(parts, ", "))
-	}
+	renderCalls(p, r.Operations)
 
 	renderRuns(p, r.Runs)
+	renderSets(p, r.Sets)
+	renderStorage(p, r.Storage)
+	renderLists(p, r.Lists)
 	renderCaptures(p, r.Captures)
 
 	p("\n## Starts on the local stack\n\nOver HTTP through the stack's reverse proxy on loopback, signed in, with connections kept open, after %d starts that do not count. "+
@@ -231,11 +226,27 @@ const (
 	priceWrite = 0.625e-6 // a write unit
 	priceRead  = 0.125e-6 // a read unit
 	priceQueue = 0.40e-6  // a request to SQS
+	priceTable = 0.25     // a GB of the table for a month
+	priceS3    = 0.023    // a GB in the bucket for a month
+	pricePut   = 5e-6     // a PUT to the bucket
+	priceGet   = 0.4e-6   // a GET from it
 )
 
 // queueRequests are those that the event source makes for one message: it
 // receives and deletes. The sending is counted as it is made.
 const queueRequests = 2
+
+// renderCalls writes the calls behind a table of costs.
+func renderCalls(p func(string, ...any), costs []cost) {
+	p("\nThe calls by name, for all that was done together:\n\n")
+	for _, c := range costs {
+		var parts []string
+		for _, name := range slices.Sorted(maps.Keys(c.Calls)) {
+			parts = append(parts, fmt.Sprintf("%s %d", name, c.Calls[name]))
+		}
+		p("- %s (%d): %s\n", c.Name, c.Units, strings.Join(parts, ", "))
+	}
+}
 
 // renderCaptures writes how captures of whole tenants went.
 func renderCaptures(p func(string, ...any), c figures.All) {

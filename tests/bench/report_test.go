@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"runtime"
 	"strings"
 	"testing"
@@ -28,7 +29,7 @@ func TestPercentile(t *testing.T) {
 // A missed aim is said plainly, and what was not measured is not made up.
 func TestReportSaysWhatIsMissed(t *testing.T) {
 	r := report{
-		Costs:     []cost{{Name: "start of a capture", Units: 1, Calls: map[string]int{"DynamoDB GetItem": 2, "SQS SendMessage": 1}, WriteUnits: 10}},
+		measured:  measured{Operations: []cost{{Name: "start of a capture", Units: 1, Calls: map[string]int{"DynamoDB GetItem": 2, "SQS SendMessage": 1}, WriteUnits: 10}}},
 		Functions: []function{{Name: "api", Zip: aimZip + 1, FirstPoll: []time.Duration{time.Millisecond}}},
 		Starts:    []latency{{Name: "start of a capture", Clients: 16, Took: []time.Duration{3 * time.Second}, Elapsed: 3 * time.Second}},
 	}
@@ -43,6 +44,26 @@ func TestReportSaysWhatIsMissed(t *testing.T) {
 	r.Timings.UpSeconds = 95
 	if text = render(r); strings.Contains(text, "missed") || !strings.Contains(text, "1m35s") {
 		t.Errorf("report:\n%s", text)
+	}
+}
+
+// A year is the first set and 364 more days; over the year half of the growth is
+// there, and the indexes are paid for like the table.
+func TestReportExtrapolatesAYear(t *testing.T) {
+	daily := recordBytes{Records: 10, Table: gigabyte / 364, Index: gigabyte / 364}
+	var text strings.Builder
+	renderStorage(func(format string, args ...any) { fmt.Fprintf(&text, format, args...) }, storage{
+		Policies: 500, Changed: 10, Records: []entity{{Name: "BackupItem", First: recordBytes{Records: 500, Table: gigabyte}, Daily: daily}},
+		First: payloads{500, gigabyte}, Daily: payloads{10, 0}, RealMedian: gigabyte / 4140, RealPolicies: 15,
+	})
+	for _, want := range []string{
+		"| BackupItem | 500 | 10 | 4140 | 518",
+		"| table with its indexes | 3221.23 MB | $0.7500 | $6.0000 |", // 3 GB in the end, 2 on average
+		"| payloads, synthetic (median 0 bytes) | 1073.74 MB | $0.0230 | $0.2760 |",
+	} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("no %q in:\n%s", want, text.String())
+		}
 	}
 }
 
