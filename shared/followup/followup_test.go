@@ -123,6 +123,7 @@ func TestConnection(t *testing.T) {
 	}
 	step(run.StatusSucceeded, "", "", time.Hour)
 	step(run.StatusFailed, "graph_unavailable", "", 2*time.Hour)
+	step(run.StatusFailed, "credential_unavailable", "", 2*time.Hour)
 	step(run.StatusFailed, "credential_expired", "credential_expired", 3*time.Hour)
 	step(run.StatusFailed, "graph_unavailable", "credential_expired", 4*time.Hour)
 	step(run.StatusSucceeded, "", "credential_expired", 2*time.Hour) // ended before, told late

@@ -233,14 +233,14 @@ func TestScheduleFiresByItselfAndFindsDrift(t *testing.T) {
 	x := stocked(t)
 	as(t, viewer, http.MethodPut, x.path("/subscription"), object{"drift": true, "problems": false}).want(t, http.StatusOK)
 	// The first backup is what the next is compared with.
-	at := time.Now().UTC().Add(80 * time.Second)
+	at := time.Now().UTC().Add(150 * time.Second)
 	made := x.newSchedule(t, object{
 		"name": "Daily", "operation": "backup_set.create", "expression": fmt.Sprintf("cron(%d %d * * ? *)", at.Minute(), at.Hour()), "spreadMinutes": 0,
 		"selection": object{"types": threeTypes},
 	})
 	fire(t, x, made.ID, time.Now().Add(-time.Hour))
 	var first runView
-	await(t, "the run of the first firing", 30*time.Second, func() bool {
+	await(t, "the run of the first firing", time.Minute, func() bool {
 		runs := list[runView](t, viewer, x.path("/runs?operation=backup_set.create"))
 		if len(runs) > 0 {
 			first = runs[0]
@@ -253,7 +253,7 @@ func TestScheduleFiresByItselfAndFindsDrift(t *testing.T) {
 	p := x.policyNamed(t, "Baseline")
 	x.changeOutside(t, p)
 	var second runView
-	await(t, "the run of the schedule's own firing", 3*time.Minute, func() bool {
+	await(t, "the run of the schedule's own firing", 5*time.Minute, func() bool {
 		runs := list[runView](t, viewer, x.path("/runs?operation=backup_set.create"))
 		if len(runs) > 1 {
 			second = runs[0]
