@@ -142,7 +142,7 @@ test-stack: tools-run tools-browser $(LOCALSTACK) ## All tests on a fresh local 
 
 .PHONY: test-e2e
 test-e2e: ## Black box, against the running local stack
-	$(GOTEST) -count=1 ./tests/e2e/...
+	$(GOTEST) -timeout 20m -count=1 ./tests/e2e/...
 
 .PHONY: test-browser
 test-browser: tools-browser ## The console in Chromium, against the running local stack
