@@ -96,10 +96,13 @@ func (e *environment) deadline() func(run.Operation) time.Duration {
 	return func(op run.Operation) time.Duration { return deadlines[op] }
 }
 
-// queues are the queues of all operations.
-func (e *environment) queues() map[run.Operation]string {
+// queues are the queues of the operations, of all when none is named.
+func (e *environment) queues(ops ...run.Operation) map[run.Operation]string {
+	if len(ops) == 0 {
+		ops = slices.Sorted(maps.Keys(queueSettings))
+	}
 	urls := map[run.Operation]string{}
-	for _, op := range slices.Sorted(maps.Keys(queueSettings)) {
+	for _, op := range ops {
 		urls[op] = e.must(queueSettings[op], "the queue of "+string(op))
 	}
 	return urls

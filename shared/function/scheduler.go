@@ -24,10 +24,7 @@ func Scheduler(ctx context.Context, log *slog.Logger) (any, error) {
 	e := environment{get: os.Getenv}
 	table := e.must("TABLE_NAME", "the table with all records")
 	deadline := e.deadline()
-	urls := map[run.Operation]string{}
-	for _, op := range []run.Operation{run.OpInventorySync, run.OpBackupSetCreate} {
-		urls[op] = e.must(queueSettings[op], "the queue of "+string(op))
-	}
+	urls := e.queues(run.OpInventorySync, run.OpBackupSetCreate)
 	if err := e.err(); err != nil {
 		return nil, err
 	}

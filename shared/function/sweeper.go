@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"tenantatlas/shared/dynamostore"
@@ -22,11 +23,7 @@ const sweepReserve = 5 * time.Second
 func Sweeper(ctx context.Context, log *slog.Logger) (any, error) {
 	e := environment{get: os.Getenv}
 	entries := e.timetable()
-	s, store, err := newSweeper(ctx, &e, log)
-	if err != nil {
-		return nil, err
-	}
-	cfg, err := awsConfig(ctx)
+	s, store, cfg, err := newSweeper(ctx, &e, log)
 	if err != nil {
 		return nil, err
 	}
@@ -39,23 +36,24 @@ func Sweeper(ctx context.Context, log *slog.Logger) (any, error) {
 // in the queue of unhandled messages, where a person sees it.
 func DeadLetters(ctx context.Context, log *slog.Logger) (any, error) {
 	e := environment{get: os.Getenv}
-	s, _, err := newSweeper(ctx, &e, log)
+	s, _, _, err := newSweeper(ctx, &e, log)
 	if err != nil {
 		return nil, err
 	}
 	return queueHandler(s.DeadLetter, log), nil
 }
 
-func newSweeper(ctx context.Context, e *environment, log *slog.Logger) (*sweeper.Sweeper, *dynamostore.Store, error) {
+// newSweeper also returns what it is made with, for what only the schedule does.
+func newSweeper(ctx context.Context, e *environment, log *slog.Logger) (*sweeper.Sweeper, *dynamostore.Store, aws.Config, error) {
 	table := e.must("TABLE_NAME", "the table with all records")
 	urls := e.queues()
 	limits := sweepLimits(e)
 	if err := e.err(); err != nil {
-		return nil, nil, err
+		return nil, nil, aws.Config{}, err
 	}
 	cfg, err := awsConfig(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, aws.Config{}, err
 	}
 	store := newStore(cfg, table)
 	return &sweeper.Sweeper{
@@ -63,7 +61,7 @@ func newSweeper(ctx context.Context, e *environment, log *slog.Logger) (*sweeper
 		Queue:  sqsqueue.New(sqs.NewFromConfig(cfg), urls),
 		Notify: newNotifier(store).Ended,
 		Now:    time.Now, Log: log, Limits: limits,
-	}, store, nil
+	}, store, cfg, nil
 }
 
 // sweepLimits reads what a test of crashes makes shorter; the defaults are the sweeper's own.

@@ -28,7 +28,7 @@ func Worker(op run.Operation) func(context.Context, *slog.Logger) (any, error) {
 	return func(ctx context.Context, log *slog.Logger) (any, error) {
 		e := environment{get: os.Getenv}
 		table := e.must("TABLE_NAME", "the table with all records")
-		queue := e.must(queueSettings[op], "the queue of "+string(op))
+		urls := e.queues(op)
 		prefix := e.must("SECRET_PREFIX", "where the names of credentials begin")
 		// Only captures write payloads and seal secrets; the others have no access to
 		// the bucket and its keys.
@@ -65,7 +65,7 @@ func Worker(op run.Operation) func(context.Context, *slog.Logger) (any, error) {
 		ids := run.IDSource{}
 		worker := &engine.Engine{
 			Operation: op, Runs: store, Tenants: store, Schedules: store,
-			Queue: sqsqueue.New(sqs.NewFromConfig(cfg), map[run.Operation]string{op: queue}),
+			Queue: sqsqueue.New(sqs.NewFromConfig(cfg), urls),
 			Bind:  bind, Now: time.Now, Log: log,
 			Owner:  func() string { return ids.New("own_", time.Now()) },
 			Limits: limits,

@@ -393,6 +393,7 @@ func (s *server) registerBackupSets(api huma.API) {
 			if err != nil {
 				return nil, s.problem(ctx, err, "backup set")
 			}
+			question := q
 			if slices.Contains(q.States, run.ItemMissing) && len(b.ActiveRuns) == 0 {
 				q.States = append(q.States, run.ItemPending) // what no run is to try any more is missing
 			}
@@ -404,7 +405,7 @@ func (s *server) registerBackupSets(api huma.API) {
 			if err != nil {
 				return nil, s.problem(ctx, err, "tenant")
 			}
-			return listOf(ctx, run.ItemQuery{TenantID: q.TenantID, SetID: q.SetID, Types: q.Types, Search: q.Search, Code: q.Code, States: states(in.States)}, page, itemView(t.Name, b)), nil
+			return listOf(ctx, question, page, itemView(t.Name, b)), nil
 		})
 
 	type addInput struct {
@@ -433,14 +434,6 @@ func (s *server) registerBackupSets(api huma.API) {
 		}, "backup set")
 	})
 	s.registerSetReports(api, base)
-}
-
-func states(texts []string) []run.ItemState {
-	var out []run.ItemState
-	for _, v := range texts {
-		out = append(out, run.ItemState(v))
-	}
-	return out
 }
 
 // lockScope is what only one run at a time may be about: the thing, with the

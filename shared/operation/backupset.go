@@ -27,6 +27,8 @@ type backupSet struct {
 	// doing holds the foundations that this claim works on: two policies that need
 	// the same one must not capture it twice.
 	doing sync.Map
+	// input is what the run was started with.
+	input func() (run.SetInput, error)
 	// baseline is the set to compare with, read once per claim.
 	baseline func(context.Context) (baseline, error)
 }
@@ -34,6 +36,12 @@ type backupSet struct {
 func newBackupSet(s session) engine.Operation {
 	b := &backupSet{capture: capture{session: s}}
 	b.baseline = onceOK(b.readBaseline)
+	b.input = sync.OnceValues(func() (in run.SetInput, err error) {
+		if err = json.Unmarshal(s.run.Input, &in); err != nil {
+			err = fmt.Errorf("read input of run: %w", err)
+		}
+		return in, err
+	})
 	lists := map[string]func(context.Context) (map[string]json.RawMessage, error){}
 	for _, src := range catalog.Sources() {
 		if t := src.Types[0]; t.ListedWhole() {
@@ -96,9 +104,9 @@ func (b *backupSet) setID() string { return b.run.Target.ID }
 // Plan chooses the policies and makes them items of the set, so that whatever
 // becomes of the run, the set says of each whether it was captured.
 func (b *backupSet) Plan(ctx context.Context) ([]run.Item, error) {
-	var in run.SetInput
-	if err := json.Unmarshal(b.run.Input, &in); err != nil {
-		return nil, fmt.Errorf("read input of run: %w", err)
+	in, err := b.input()
+	if err != nil {
+		return nil, err
 	}
 	set, err := b.Sets.BackupSet(ctx, b.tenant.ID, b.setID())
 	switch {
@@ -230,9 +238,9 @@ func (b *backupSet) Act(ctx context.Context, item run.Item) (run.Outcome, error)
 	if drifted {
 		o.Numbers[numberDrift] = 1
 	}
-	var in run.SetInput
-	if err := json.Unmarshal(b.run.Input, &in); err != nil {
-		return run.Outcome{}, fmt.Errorf("read input of run: %w", err)
+	in, err := b.input()
+	if err != nil {
+		return run.Outcome{}, err
 	}
 	if in.Foundations && got.version.Number > 0 {
 		lacking, err := b.foundations(ctx, got.version.Refers)
@@ -324,17 +332,20 @@ func (b *backupSet) foundation(ctx context.Context, id string) (needed []string,
 	if _, busy := b.doing.LoadOrStore(id, true); busy {
 		return nil, "", nil
 	}
+	defer func() {
+		if err != nil {
+			b.doing.Delete(id) // acted on again
+		}
+	}()
 	i := b.item(p)
 	i.Foundation = true
 	there, err := b.Sets.AddBackupItems(ctx, b.tenant.ID, b.setID(), []run.BackupItem{i})
 	if err != nil {
-		b.doing.Delete(id)
 		return nil, "", fmt.Errorf("add item: %w", err)
 	}
 	if len(there) > 0 {
 		have, err := b.Sets.BackupItem(ctx, b.tenant.ID, b.setID(), id)
 		if err != nil {
-			b.doing.Delete(id)
 			return nil, "", fmt.Errorf("read item: %w", err)
 		}
 		// One that was chosen has an item of the plan, here or in another run. One that
@@ -345,7 +356,6 @@ func (b *backupSet) foundation(ctx context.Context, id string) (needed []string,
 	}
 	got, err := b.take(ctx, p, i)
 	if err != nil {
-		b.doing.Delete(id) // acted on again
 		return nil, "", err
 	}
 	if got.version.Number == 0 {
