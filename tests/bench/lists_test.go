@@ -449,5 +449,6 @@ func TestListsAreConstant(t *testing.T) {
 		t.Logf("%+v", c)
 		costs = append(costs, c)
 	}
+	t.Logf("%d requests made again", b.meter.again)
 	keep(t, "lists", costs)
 }
