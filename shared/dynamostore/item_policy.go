@@ -39,6 +39,7 @@ type policyItem struct {
 	LastChange     string `dynamodbav:"lastChange,omitempty"`
 	LastRunID      string `dynamodbav:"lastRunId,omitempty"`
 	VanishedAt     string `dynamodbav:"vanishedAt,omitempty"`
+	Successor      string `dynamodbav:"successor,omitempty"`
 	LatestVersion  int    `dynamodbav:"latestVersion"`
 	LatestHash     string `dynamodbav:"latestHash,omitempty"`
 	LastCapturedAt string `dynamodbav:"lastCapturedAt,omitempty"`
@@ -54,7 +55,7 @@ func newPolicyItem(p run.Policy) policyItem {
 		ID: p.ID, TenantID: p.TenantID, Type: p.Type, GraphID: p.GraphID, Name: p.Name, NameLower: strings.ToLower(p.Name),
 		Platform: p.Platform, ListingHash: p.ListingHash, FirstSeenAt: optionalStamp(p.FirstSeenAt), ChangedAt: optionalStamp(p.ChangedAt),
 		LastChange: string(p.LastChange), LastRunID: p.LastRunID, VanishedAt: pointerStamp(p.VanishedAt),
-		LatestVersion: p.LatestVersion, LatestHash: p.LatestHash, LastCapturedAt: pointerStamp(p.LastCapturedAt), Rev: p.Rev,
+		Successor: p.Successor, LatestVersion: p.LatestVersion, LatestHash: p.LatestHash, LastCapturedAt: pointerStamp(p.LastCapturedAt), Rev: p.Rev,
 	}
 }
 
@@ -64,7 +65,7 @@ func (i policyItem) policy() (run.Policy, error) {
 		ID: i.ID, TenantID: i.TenantID, Type: i.Type, GraphID: i.GraphID, Name: i.Name, Platform: i.Platform,
 		ListingHash: i.ListingHash, FirstSeenAt: p.optional(i.FirstSeenAt), ChangedAt: p.optional(i.ChangedAt),
 		LastChange: run.Change(i.LastChange), LastRunID: i.LastRunID, VanishedAt: p.pointer(i.VanishedAt),
-		LatestVersion: i.LatestVersion, LatestHash: i.LatestHash, LastCapturedAt: p.pointer(i.LastCapturedAt), Rev: i.Rev,
+		Successor: i.Successor, LatestVersion: i.LatestVersion, LatestHash: i.LatestHash, LastCapturedAt: p.pointer(i.LastCapturedAt), Rev: i.Rev,
 	}
 	return out, p.err
 }

@@ -77,6 +77,18 @@ type auditItem struct {
 	Target    targetItem        `dynamodbav:"target"`
 	Status    string            `dynamodbav:"status,omitempty"`
 	Details   map[string]string `dynamodbav:"details,omitempty"`
+	Objects   []auditObject     `dynamodbav:"objects,omitempty"`
+	Part      int               `dynamodbav:"part,omitempty"`
+}
+
+type auditObject struct {
+	PolicyID string `dynamodbav:"policyId,omitempty"`
+	Name     string `dynamodbav:"name,omitempty"`
+	Type     string `dynamodbav:"type,omitempty"`
+	Action   string `dynamodbav:"action,omitempty"`
+	Code     string `dynamodbav:"code,omitempty"`
+	Before   string `dynamodbav:"before,omitempty"`
+	After    string `dynamodbav:"after,omitempty"`
 }
 
 // newAuditItem makes the item of an event of the tenant. The token tells events
@@ -88,11 +100,16 @@ func newAuditItem(tenantID string, e run.AuditEvent, token string) (auditItem, e
 	case !plain(tenantID, e.Event) || e.RunID != "" && !plain(e.RunID) || e.At.IsZero():
 		return auditItem{}, errors.New("audit event needs a tenant, a time and an event")
 	}
-	k := auditKey(tenantID, e.At, e.RunID, e.Event, token)
+	var objects []auditObject
+	for _, o := range e.Objects {
+		objects = append(objects, auditObject{o.PolicyID, o.Name, o.Type, string(o.Action), o.Code, o.Before, o.After})
+	}
+	k := auditKey(tenantID, e.At, e.RunID, e.Event, token, e.Part)
 	return auditItem{
 		PK: k.pk, SK: k.sk, Entity: entityAudit,
 		TenantID: tenantID, At: stamp(e.At), Event: e.Event, ActorID: e.ActorID, ActorName: e.ActorName, RunID: e.RunID,
 		Operation: string(e.Operation), Target: newTargetItem(e.Target), Status: string(e.Status), Details: e.Details,
+		Objects: objects, Part: e.Part,
 	}, nil
 }
 
@@ -100,7 +117,10 @@ func (i auditItem) audit() (run.AuditEvent, error) {
 	var p stampParser
 	e := run.AuditEvent{
 		TenantID: i.TenantID, At: p.optional(i.At), Event: i.Event, ActorID: i.ActorID, ActorName: i.ActorName, RunID: i.RunID,
-		Operation: run.Operation(i.Operation), Target: i.Target.target(), Status: run.Status(i.Status), Details: i.Details,
+		Operation: run.Operation(i.Operation), Target: i.Target.target(), Status: run.Status(i.Status), Details: i.Details, Part: i.Part,
+	}
+	for _, o := range i.Objects {
+		e.Objects = append(e.Objects, run.AuditObject{PolicyID: o.PolicyID, Name: o.Name, Type: o.Type, Action: run.PlanAction(o.Action), Code: o.Code, Before: o.Before, After: o.After})
 	}
 	return e, p.err
 }

@@ -88,6 +88,7 @@ const (
 	attrTarget      = "target"
 	attrInitiator   = "initiatorId"
 	attrWriteToken  = "writeToken"
+	attrPlanDigest  = "planDigest"
 )
 
 type initiatorItem struct {
@@ -144,6 +145,7 @@ type runItem struct {
 	Input         string     `dynamodbav:"input,omitempty"`
 	KeyHash       string     `dynamodbav:"keyHash"`
 	PayloadHash   string     `dynamodbav:"payloadHash"`
+	Reason        string     `dynamodbav:"reason,omitempty"`
 	Scheduled     bool       `dynamodbav:"scheduled,omitempty"`
 
 	Status     string         `dynamodbav:"status"`
@@ -155,6 +157,7 @@ type runItem struct {
 	Skipped    int            `dynamodbav:"skipped"`
 	Untouched  int            `dynamodbav:"untouched,omitempty"`
 	Totals     map[string]int `dynamodbav:"totals"` // always there: commits add to its entries
+	PlanDigest string         `dynamodbav:"planDigest,omitempty"`
 	CreatedAt  string         `dynamodbav:"createdAt"`
 	StartedAt  string         `dynamodbav:"startedAt,omitempty"`
 	FinishedAt string         `dynamodbav:"finishedAt,omitempty"`
@@ -190,6 +193,7 @@ func newRunItem(r run.Run) runItem {
 		TenantRuns: tenantRuns(r.TenantID), CreatedKey: createdKey(r.CreatedAt, r.ID),
 		ID: r.ID, TenantID: r.TenantID, TenantName: r.TenantName, Operation: string(r.Operation), Target: newTargetItem(r.Target),
 		InitiatorID: r.Initiator.ID(), InitiatorName: r.Initiator.Name, ScheduleID: r.Initiator.ScheduleID, Input: string(r.Input), KeyHash: r.KeyHash, PayloadHash: r.PayloadHash,
+		Reason: r.Reason, PlanDigest: r.PlanDigest,
 		Status: string(r.Status), Failure: newFailureItem(r.Failure),
 		Total: r.Counts.Total, Succeeded: r.Counts.Succeeded, Failed: r.Counts.Failed, Skipped: r.Counts.Skipped, Untouched: r.Untouched, Totals: r.Totals,
 		CreatedAt: stamp(r.CreatedAt), StartedAt: pointerStamp(r.StartedAt), FinishedAt: pointerStamp(r.FinishedAt),
@@ -222,6 +226,7 @@ func (i runItem) run() (run.Run, error) {
 	r := run.Run{
 		ID: i.ID, TenantID: i.TenantID, TenantName: i.TenantName, Operation: run.Operation(i.Operation), Target: i.Target.target(),
 		Initiator: run.Initiator{Name: i.InitiatorName, ScheduleID: i.ScheduleID}, KeyHash: i.KeyHash, PayloadHash: i.PayloadHash,
+		Reason: i.Reason, PlanDigest: i.PlanDigest,
 		Status: run.Status(i.Status), Failure: i.Failure.failure(),
 		Counts: run.Counts{Total: i.Total, Succeeded: i.Succeeded, Failed: i.Failed, Skipped: i.Skipped}, Untouched: i.Untouched,
 		CreatedAt: p.optional(i.CreatedAt), StartedAt: p.pointer(i.StartedAt), FinishedAt: p.pointer(i.FinishedAt),
@@ -262,6 +267,8 @@ type planEntry struct {
 	Kind string `dynamodbav:"kind,omitempty"`
 	Name string `dynamodbav:"name,omitempty"`
 	Type string `dynamodbav:"type,omitempty"`
+
+	Document string `dynamodbav:"document,omitempty"`
 }
 
 func newPlanEntries(items []run.Item) []planEntry {
@@ -298,8 +305,67 @@ type outcomeEntry struct {
 	Params   map[string]string `dynamodbav:"params,omitempty"`
 	Numbers  map[string]int    `dynamodbav:"numbers,omitempty"`
 	Version  int               `dynamodbav:"version,omitempty"`
+	Planned  *plannedItem      `dynamodbav:"planned,omitempty"`
+	Written  *writtenItem      `dynamodbav:"written,omitempty"`
 	Attempts int               `dynamodbav:"attempts,omitempty"` // 0 for 1, -1 for none
 	After    int64             `dynamodbav:"after,omitempty"`    // nanoseconds from the chunk's time
+}
+
+// plannedItem is what a preview planned for an item.
+type plannedItem struct {
+	Action      string   `dynamodbav:"action"`
+	Version     int      `dynamodbav:"version,omitempty"`
+	GraphID     string   `dynamodbav:"graphId,omitempty"`
+	Matched     string   `dynamodbav:"matched,omitempty"`
+	Fingerprint string   `dynamodbav:"fingerprint,omitempty"`
+	Document    string   `dynamodbav:"document,omitempty"`
+	Changes     int      `dynamodbav:"changes,omitempty"`
+	Warnings    []string `dynamodbav:"warnings,omitempty"`
+}
+
+func newPlannedItem(p *run.Planned) *plannedItem {
+	if p == nil {
+		return nil
+	}
+	return &plannedItem{string(p.Action), p.Version, p.GraphID, string(p.Matched), p.Fingerprint, p.Document, p.Changes, p.Warnings}
+}
+
+func (i *plannedItem) planned() *run.Planned {
+	if i == nil {
+		return nil
+	}
+	return &run.Planned{
+		Action: run.PlanAction(i.Action), Version: i.Version, GraphID: i.GraphID, Matched: run.MatchedBy(i.Matched), Fingerprint: i.Fingerprint,
+		Document: i.Document, Changes: i.Changes, Warnings: i.Warnings,
+	}
+}
+
+// writtenItem is what a live restore did with an item.
+type writtenItem struct {
+	Action     string `dynamodbav:"action"`
+	PolicyID   string `dynamodbav:"policyId,omitempty"`
+	GraphID    string `dynamodbav:"graphId,omitempty"`
+	Before     int    `dynamodbav:"before,omitempty"`
+	BeforeHash string `dynamodbav:"beforeHash,omitempty"`
+	AfterHash  string `dynamodbav:"afterHash,omitempty"`
+	Steps      int    `dynamodbav:"steps,omitempty"`
+}
+
+func newWrittenItem(w *run.Written) *writtenItem {
+	if w == nil {
+		return nil
+	}
+	return &writtenItem{string(w.Action), w.PolicyID, w.GraphID, w.Before, w.BeforeHash, w.AfterHash, w.Steps}
+}
+
+func (i *writtenItem) written() *run.Written {
+	if i == nil {
+		return nil
+	}
+	return &run.Written{
+		Action: run.PlanAction(i.Action), PolicyID: i.PolicyID, GraphID: i.GraphID, Before: i.Before, BeforeHash: i.BeforeHash,
+		AfterHash: i.AfterHash, Steps: i.Steps,
+	}
 }
 
 // restItem is what became of the items that a run ended before.
@@ -331,7 +397,8 @@ func newOutcomesItem(f run.Fence, from int, at time.Time, token string) outcomes
 func newOutcomeEntries(outcomes []run.Outcome, at time.Time) []outcomeEntry {
 	entries := make([]outcomeEntry, len(outcomes))
 	for i, o := range outcomes {
-		e := outcomeEntry{Status: string(o.Status), Code: o.Code, Failure: newFailureItem(o.Failure), Params: o.Params, Numbers: o.Numbers, Version: o.Version, Attempts: o.Attempts}
+		e := outcomeEntry{Status: string(o.Status), Code: o.Code, Failure: newFailureItem(o.Failure), Params: o.Params, Numbers: o.Numbers, Version: o.Version, Attempts: o.Attempts,
+			Planned: newPlannedItem(o.Planned), Written: newWrittenItem(o.Written)}
 		if o.Status == run.OutcomeSucceeded {
 			e.Status = ""
 		}
@@ -367,7 +434,7 @@ func (i outcomesItem) outcome(n int, item run.Item) (run.Outcome, error) {
 	e := i.Outcomes[n]
 	o := run.Outcome{
 		Item: item, Status: run.OutcomeStatus(e.Status), Code: e.Code, Failure: e.Failure.failure(), Params: e.Params, Numbers: e.Numbers,
-		Version: e.Version, Attempts: e.Attempts, At: at.Add(time.Duration(e.After)),
+		Version: e.Version, Planned: e.Planned.planned(), Written: e.Written.written(), Attempts: e.Attempts, At: at.Add(time.Duration(e.After)),
 	}
 	if e.Status == "" {
 		o.Status = run.OutcomeSucceeded
@@ -379,6 +446,27 @@ func (i outcomesItem) outcome(n int, item run.Item) (run.Outcome, error) {
 		o.Attempts = 0
 	}
 	return o, p.err
+}
+
+// linkItem is a later run that has to do with an earlier one.
+type linkItem struct {
+	PK     string   `dynamodbav:"PK"`
+	SK     string   `dynamodbav:"SK"`
+	Entity string   `dynamodbav:"entity"`
+	RunID  string   `dynamodbav:"runId"`
+	Kind   string   `dynamodbav:"linkKind"`
+	Items  []string `dynamodbav:"items,omitempty"`
+}
+
+const attrLinkItems = "items"
+
+func newLinkItem(tenantID, runID string, l run.RunLink) linkItem {
+	k := linkKey(tenantID, runID, l.Kind, l.RunID)
+	return linkItem{PK: k.pk, SK: k.sk, Entity: entityRunLink, RunID: l.RunID, Kind: string(l.Kind), Items: l.Items}
+}
+
+func (i linkItem) link() run.RunLink {
+	return run.RunLink{RunID: i.RunID, Kind: run.LinkKind(i.Kind), Items: i.Items}
 }
 
 // lockItem is the holder of an idempotency key.

@@ -3,6 +3,7 @@ package dynamostore
 import (
 	"fmt"
 	"hash/fnv"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -54,6 +55,7 @@ const (
 	entityFiring       = "Firing"
 	entityDrift        = "Drift"
 	entitySubscription = "Subscription"
+	entityRunLink      = "RunLink"
 )
 
 // key is the primary key of one item.
@@ -85,6 +87,16 @@ func outcomesKey(tenantID, runID string, seq int) key {
 	return key{runPartition(tenantID, runID), fmt.Sprintf("%s%08d", outcomesPrefix, seq)}
 }
 
+// linkKey names a link beside the earlier run. Of a plan there is one application,
+// whichever run made it, so its key names none.
+func linkKey(tenantID, runID string, kind run.LinkKind, by string) key {
+	sk := linkPrefix + string(kind)
+	if kind != run.LinkApplied {
+		sk += "#" + by
+	}
+	return key{runPartition(tenantID, runID), sk}
+}
+
 func policyKey(tenantID, policyID string) key {
 	return key{policiesPartition(tenantID), policyPrefix + policyID}
 }
@@ -105,11 +117,14 @@ func notificationKey(k run.NotificationKey) key {
 
 // auditKey names an event by what it tells of, so that telling it twice adds
 // nothing. Events that belong to no run end in a token of the change, because
-// two changes may happen at one instant.
-func auditKey(tenantID string, at time.Time, runID, event, token string) key {
+// two changes may happen at one instant; those that come in parts end in the part.
+func auditKey(tenantID string, at time.Time, runID, event, token string, part int) key {
 	sk := stamp(at) + "#" + runID + "#" + event
-	if runID == "" {
+	switch {
+	case runID == "":
 		sk += "#" + token
+	case part > 0:
+		sk += "#" + strconv.Itoa(part)
 	}
 	return key{auditPartition(tenantID, monthOf(at)), sk}
 }
@@ -146,6 +161,7 @@ func subscriptionKey(tenantID, userID string) key {
 const (
 	memberPrefix       = "MEM#"
 	outcomesPrefix     = "O#"
+	linkPrefix         = "L#"
 	policyPrefix       = "POL#"
 	typeSyncPrefix     = "TYPE#"
 	versionPrefix      = "V#"

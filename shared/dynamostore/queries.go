@@ -106,6 +106,14 @@ func outcomesOfRun(tenantID, runID string, fromSeq int) query {
 	}
 }
 
+func linksOfRun(tenantID, runID string) query {
+	pk := runPartition(tenantID, runID)
+	return query{
+		hashAttr: attrPK, hash: pk, rangeAttr: attrSK, prefix: linkPrefix,
+		start: tableStart(pk, linkPrefix), position: sortPosition(attrSK),
+	}
+}
+
 // byName reads what has a policy's name and is in one partition. at is the key of
 // an entry, by policy.
 func byName(hash string, at func(policyID string) key) query {

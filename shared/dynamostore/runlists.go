@@ -229,7 +229,7 @@ func (l *outcomeList) take(ctx context.Context, chunk outcomesItem) (full bool, 
 		if err != nil {
 			return false, err
 		}
-		if !matches(l.query, o) {
+		if !l.query.Matches(o) {
 			l.skip++
 			continue
 		}
@@ -240,8 +240,4 @@ func (l *outcomeList) take(ctx context.Context, chunk outcomesItem) (full bool, 
 		l.skip++
 	}
 	return false, nil
-}
-
-func matches(q run.OutcomeQuery, o run.Outcome) bool {
-	return (len(q.Statuses) == 0 || slices.Contains(q.Statuses, o.Status)) && (q.Code == "" || q.Code == o.Code)
 }

@@ -325,6 +325,22 @@ func (s *Store) CommitSlice(ctx context.Context, f run.Fence, c run.SliceCommit)
 		return run.Run{}, fmt.Errorf("commit slice: %w", err)
 	}
 	items := []types.TransactWriteItem{{}, chunkPut}
+	if c.Audit != nil {
+		audit, err := newAuditItem(f.TenantID, *c.Audit, token)
+		if err != nil {
+			return run.Run{}, fmt.Errorf("commit slice: %w", err)
+		}
+		// Its key is of this slice alone, which the run's condition lets through once.
+		put, err := s.txPut(audit, newExpression())
+		if err != nil {
+			return run.Run{}, fmt.Errorf("commit slice: %w", err)
+		}
+		items = append(items, put)
+	}
+	lock := len(items) // where that and the audit event of the end are, if the run ends
+	if c.PlanDigest != "" {
+		e.setText(attrPlanDigest, c.PlanDigest)
+	}
 	if c.End == nil {
 		e.setText(attrLeaseUntil, stamp(c.LeaseUntil))
 	} else {
@@ -341,7 +357,7 @@ func (s *Store) CommitSlice(ctx context.Context, f run.Fence, c run.SliceCommit)
 	}
 	items[0] = s.txUpdate(runKey(f.TenantID, f.RunID), e)
 
-	err = s.transactEnd(ctx, "commit slice", items, 3, func(ctx context.Context, r run.Run, refused refusal) error {
+	err = s.transactEnd(ctx, "commit slice", items, lock+1, func(ctx context.Context, r run.Run, refused refusal) error {
 		image, err := s.get(ctx, key{chunk.PK, chunk.SK})
 		if err != nil {
 			return err
@@ -355,7 +371,7 @@ func (s *Store) CommitSlice(ctx context.Context, f run.Fence, c run.SliceCommit)
 				return nil
 			}
 		}
-		return explainEnd(r, f, refused.at(2))
+		return explainEnd(r, f, refused.at(lock))
 	})
 	if err != nil {
 		return run.Run{}, err

@@ -127,7 +127,8 @@ func decodeReplay(image map[string]types.AttributeValue) (run.Replay, error) {
 }
 
 // Positions of the items in the transaction of CreateRun. The backup set is
-// there when the run makes or uses one; a replay comes last.
+// there when the run makes or uses one, a link when it has to do with an earlier
+// run; a replay comes last.
 const (
 	createRun = iota
 	createLock
@@ -150,6 +151,8 @@ func (s *Store) CreateRun(ctx context.Context, n run.NewRun) error {
 		return errors.New("create run: needs a time and a role")
 	case by.ScheduleID != "" && by.UserID != "":
 		return errors.New("create run: started by a person or by a schedule")
+	case n.LinkTo != "" && (!plain(n.LinkTo) || n.LinkKind == ""):
+		return errors.New("create run: a link names a run and says what it means")
 	case n.Set != nil && (n.UsesSet != "" || n.Set.TenantID != r.TenantID || !plain(n.Set.ID)) || n.UsesSet != "" && !plain(n.UsesSet):
 		return errors.New("create run: makes a set that can be stored, or uses one")
 	}
@@ -161,7 +164,7 @@ func (s *Store) CreateRun(ctx context.Context, n run.NewRun) error {
 	// The request token is of the run's id: a repeat within ten minutes is
 	// answered like the first, and other content under the same id is refused.
 	return s.transact(ctx, "create run", run.Hash("create run", r.TenantID, r.ID)[:36], items, func(ctx context.Context, refused refusal) error {
-		return s.explainCreate(ctx, r, n.UsesSet, refused)
+		return s.explainCreate(ctx, r, n, refused)
 	})
 }
 
@@ -214,6 +217,13 @@ func (s *Store) createItems(n run.NewRun, r run.Run) ([]types.TransactWriteItem,
 		items = append(items, setPut)
 	case n.UsesSet != "":
 		items = append(items, s.setUse(r, n.UsesSet, n.ChangesSet))
+	}
+	if n.LinkTo != "" {
+		linkPut, err := s.txPut(newLinkItem(r.TenantID, n.LinkTo, run.RunLink{RunID: r.ID, Kind: n.LinkKind}), absent)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, linkPut)
 	}
 	if n.IdempotencyKey != "" {
 		replayPut, err := s.replayPut(newReplayItem(r.TenantID, n.IdempotencyKey, r.ID, r.PayloadHash, n.ReplayUntil), r.CreatedAt)
@@ -271,7 +281,7 @@ func (s *Store) replayPut(item replayItem, at time.Time) (types.TransactWriteIte
 // explainCreate says what a refused CreateRun means. The run itself is the evidence
 // that an earlier sending succeeded: its id is of this start alone, and what the
 // start wrote of it stays for good.
-func (s *Store) explainCreate(ctx context.Context, r run.Run, usesSet string, refused refusal) error {
+func (s *Store) explainCreate(ctx context.Context, r run.Run, n run.NewRun, refused refusal) error {
 	image, err := s.get(ctx, runKey(r.TenantID, r.ID))
 	if err != nil {
 		return err
@@ -287,9 +297,16 @@ func (s *Store) explainCreate(ctx context.Context, r run.Run, usesSet string, re
 		return run.ErrConflict
 	}
 	initiator, tenant, lock := refused.at(createInitiator), refused.at(createTenant), refused.at(createLock)
-	var set refusedItem
-	if usesSet != "" {
+	var set, link refusedItem
+	if n.UsesSet != "" {
 		set = refused.at(createSet)
+	}
+	if n.LinkTo != "" {
+		at := createSet
+		if n.UsesSet != "" || n.Set != nil {
+			at++
+		}
+		link = refused.at(at)
 	}
 	_, deleted := set.image[attrDeletedAt]
 	switch {
@@ -317,6 +334,12 @@ func (s *Store) explainCreate(ctx context.Context, r run.Run, usesSet string, re
 		return &run.LockHeldError{Lock: held}
 	case set.failed:
 		return run.ErrSetBusy
+	case link.failed && n.LinkKind == run.LinkApplied:
+		used, err := s.applied(ctx, r.TenantID, n.LinkTo)
+		if err != nil {
+			return err
+		}
+		return &run.PlanUsedError{RunID: used}
 	}
 	return run.ErrConflict // the Idempotency-Key was used meanwhile, or the set's id
 }
@@ -331,4 +354,44 @@ func (s *Store) lock(ctx context.Context, tenantID, keyHash string) (run.Lock, e
 		return run.Lock{TenantID: tenantID, KeyHash: keyHash}, nil
 	}
 	return decodeLock(image)
+}
+
+// applied reads which run applied a plan, strong.
+func (s *Store) applied(ctx context.Context, tenantID, planRunID string) (string, error) {
+	image, err := s.get(ctx, linkKey(tenantID, planRunID, run.LinkApplied, ""))
+	if err != nil {
+		return "", err
+	}
+	link, err := decode[linkItem](image)
+	return link.RunID, err
+}
+
+// Links implements run.Runs.
+func (s *Store) Links(ctx context.Context, tenantID, runID string) ([]run.RunLink, error) {
+	if !plain(tenantID, runID) {
+		return nil, nil
+	}
+	var links []run.RunLink
+	err := s.all(ctx, linksOfRun(tenantID, runID), func(image map[string]types.AttributeValue) error {
+		i, err := decode[linkItem](image)
+		links = append(links, i.link())
+		return err
+	})
+	return links, err
+}
+
+// Supersede implements run.Runs.
+func (s *Store) Supersede(ctx context.Context, tenantID, runID, byRunID string, items []string) error {
+	if !plain(tenantID, runID, byRunID) {
+		return run.ErrNotFound
+	}
+	list, err := encodeValue(items)
+	if err != nil {
+		return err
+	}
+	e := newExpression()
+	e.whenPresent()
+	e.set(attrLinkItems, list)
+	_, err = s.update(ctx, "supersede", linkKey(tenantID, runID, run.LinkRerun, byRunID), e, func(context.Context, refusal) error { return run.ErrNotFound })
+	return err
 }

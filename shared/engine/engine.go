@@ -40,6 +40,13 @@ type Operation interface {
 	Probe(ctx context.Context, item run.Item) (*run.Outcome, error)
 }
 
+// Phased is an Operation whose items come in groups: those of one are all done
+// before the first of the next begins. Phase of items in the order of the plan
+// does not decrease.
+type Phased interface {
+	Phase(item run.Item) int
+}
+
 // Bind makes the operation for one claimed run in its tenant, for example by
 // reading the tenant's credential. Its errors are those of an Operation.
 type Bind func(ctx context.Context, r run.Run, t run.Tenant) (Operation, error)
@@ -386,7 +393,11 @@ func (w *work) act(ctx context.Context, op Operation, items []run.Item, uncertai
 	slots := make(chan struct{}, w.limits.Concurrency)
 	var begun run.ItemSet
 	var acts sync.WaitGroup
+	phased, _ := op.(Phased)
 	for i, item := range items {
+		if phased != nil && i > 0 && phased.Phase(item) != phased.Phase(items[i-1]) {
+			acts.Wait()
+		}
 		slots <- struct{}{}
 		if ctx.Err() != nil || (i > 0 && w.Now().Sub(began) >= w.limits.SliceTime) {
 			<-slots
@@ -485,6 +496,10 @@ func (w *work) commit(ctx context.Context, outcomes []run.Outcome) (ended bool, 
 	c := run.SliceCommit{
 		From: w.run.Cursor, Outcomes: outcomes, Unsettled: w.run.Intent >> len(outcomes), At: now, LeaseUntil: now.Add(w.limits.Lease),
 	}
+	if c.PlanDigest, err = run.ChainDigest(w.run.PlanDigest, outcomes); err != nil {
+		return false, err
+	}
+	c.Audit = w.run.WriteAudit(outcomes, now)
 	counts, totals := w.run.Counts, w.run.Totals
 	for _, o := range outcomes {
 		counts = counts.Add(o.Status)

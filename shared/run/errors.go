@@ -45,6 +45,11 @@ type NotDueError struct{ Run Run }
 
 func (e *NotDueError) Error() string { return "run " + e.Run.ID + " is not due yet" }
 
+// PlanUsedError says that a plan was applied before, by the run.
+type PlanUsedError struct{ RunID string }
+
+func (e *PlanUsedError) Error() string { return "plan was applied by run " + e.RunID }
+
 // LockHeldError says that the idempotency key of a start is held by an active
 // run. Lock carries the holder as it was read with strong consistency.
 type LockHeldError struct{ Lock Lock }

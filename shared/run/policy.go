@@ -33,6 +33,11 @@ type Policy struct {
 	// no write per policy); readers fill it from the type's last complete sync.
 	LastSeenAt time.Time
 
+	// Successor is the Graph id of the object that a live restore made in the place of
+	// this one after it had vanished, "" for none. What refers to the old id is led
+	// to the new one by it.
+	Successor string
+
 	LatestVersion  int    // 0: never captured
 	LatestHash     string // content hash of the latest version
 	LastCapturedAt *time.Time

@@ -1,6 +1,9 @@
 package run
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // NotificationKind is the transition a notification tells of.
 type NotificationKind string
@@ -47,11 +50,29 @@ type AuditEvent struct {
 	Target    Target
 	Status    Status
 	Details   map[string]string // names and codes only, never values or secrets
+	Objects   []AuditObject     // what was written to the tenant
+	// Part tells apart events of one run that come in parts and may come at one time.
+	Part int
+}
+
+// AuditObject is one object of a tenant that was written.
+type AuditObject struct {
+	PolicyID string
+	Name     string
+	Type     string // policy type
+	Action   PlanAction
+	Code     string // reason code of the outcome, "" for none
+	// Before and After are content hashes; "" where there was no object, or it could
+	// not be read.
+	Before string
+	After  string
 }
 
 // The audit events.
 const (
 	AuditRunRequested      = "run.requested"
+	AuditRunStarted        = "run.started" // of runs that write to the tenant
+	AuditObjectsWritten    = "restore.objects_written"
 	AuditRunEnded          = "run.ended"
 	AuditRunCancel         = "run.cancel_requested"
 	AuditTenantCreated     = "tenant.created"
@@ -86,4 +107,24 @@ func (r *Run) EndAudit(status Status, f *Failure, at time.Time) AuditEvent {
 		e.Details = map[string]string{"code": f.Code}
 	}
 	return e
+}
+
+// WriteAudit is the audit event of what the next slice of the run wrote to the
+// tenant, nil when that is nothing. What may have been written is among it.
+func (r *Run) WriteAudit(outcomes []Outcome, at time.Time) *AuditEvent {
+	var objects []AuditObject
+	for _, o := range outcomes {
+		if w := o.Written; w != nil && w.Steps > 0 {
+			objects = append(objects, AuditObject{
+				PolicyID: cmp.Or(w.PolicyID, o.Item.Key), Name: o.Item.Name, Type: o.Item.Type, Action: w.Action, Code: o.Code, Before: w.BeforeHash, After: w.AfterHash,
+			})
+		}
+	}
+	if len(objects) == 0 {
+		return nil
+	}
+	return &AuditEvent{
+		TenantID: r.TenantID, At: at, Event: AuditObjectsWritten, ActorID: r.Initiator.ID(), ActorName: r.Initiator.Name,
+		RunID: r.ID, Operation: r.Operation, Target: r.Target, Objects: objects, Part: r.Seq + 1,
+	}
 }

@@ -193,6 +193,7 @@ type Run struct {
 	Input       json.RawMessage
 	KeyHash     string // of the idempotency key: the lock this run holds
 	PayloadHash string // of what was asked; another payload on the same key conflicts
+	Reason      string // why, as who started it said; of live restores
 	// Scheduled is set for a run that a schedule started: nobody waits before a
 	// screen, so runs that people started go first.
 	Scheduled bool
@@ -203,6 +204,7 @@ type Run struct {
 	Counts     Counts
 	Untouched  int            // of the skipped: items that the run ended before
 	Totals     map[string]int // sums of the outcomes' Numbers
+	PlanDigest string         // over what was planned so far, see ChainDigest
 	CreatedAt  time.Time
 	StartedAt  *time.Time // first claim
 	FinishedAt *time.Time
@@ -303,6 +305,8 @@ type Item struct {
 	Kind string `json:"kind"`
 	Name string `json:"name"`
 	Type string `json:"type,omitempty"` // policy type
+	// Document names the plan document that a live restore applies, in the archive.
+	Document string `json:"document,omitempty"`
 }
 
 // Outcome is what became of one item. Code is a reason code; it is always set
@@ -315,6 +319,8 @@ type Outcome struct {
 	Params   map[string]string // names and figures the sentence needs
 	Numbers  map[string]int    // summed into Run.Totals
 	Version  int               // version captured or found equal
+	Planned  *Planned          // by a preview
+	Written  *Written          // by a live restore
 	Attempts int
 	At       time.Time
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 )
 
@@ -112,6 +113,10 @@ type NewRun struct {
 	// the set (ChangesSet) becomes its LastRunID.
 	UsesSet    string
 	ChangesSet bool
+	// LinkTo is an earlier run that this one has to do with, "" for none; LinkKind
+	// says what. The link is kept with the earlier run.
+	LinkTo   string
+	LinkKind LinkKind
 }
 
 // RunEnd is the terminal transition of a run. Run.Stop makes one that comes
@@ -153,7 +158,9 @@ type SliceCommit struct {
 	Unsettled  ItemSet   // seen from the new cursor: items that were begun and have no outcome
 	At         time.Time
 	LeaseUntil time.Time
-	End        *RunEnd // set with the last slice: the run ends in the same transaction
+	PlanDigest string      // with these outcomes; "" leaves it as it is
+	Audit      *AuditEvent // of what the slice wrote to the tenant; nil for nothing
+	End        *RunEnd     // set with the last slice: the run ends in the same transaction
 }
 
 // Runs keeps runs, their locks, plans and outcomes.
@@ -175,7 +182,8 @@ type Runs interface {
 	// Idempotency-Key was used by another start meanwhile. A run of a schedule needs
 	// that schedule, neither paused nor removed, in place of a member: ErrNotMember
 	// when it is not so. ErrNotFound when the backup set it uses does not exist or is
-	// deleted, ErrSetBusy, ErrConflict when the id of the set it makes is taken.
+	// deleted, ErrSetBusy, ErrConflict when the id of the set it makes is taken. A
+	// *PlanUsedError when it applies a plan that another run applied.
 	CreateRun(ctx context.Context, n NewRun) error
 	// Run reads one run, strong. ErrNotFound.
 	Run(ctx context.Context, tenantID, runID string) (Run, error)
@@ -195,8 +203,9 @@ type Runs interface {
 	// stop. ErrFenced, ErrRunEnded.
 	BeginSlice(ctx context.Context, f Fence, items ItemSet, now, lease time.Time) (Run, error)
 	// CommitSlice stores the outcomes as the next chunk and moves counts, totals,
-	// cursor and sequence with it, in one transaction; with End it also ends the
-	// run and frees its lock. ErrFenced, ErrRunEnded.
+	// cursor and sequence with it, in one transaction, and with that the audit event
+	// of what they say was written; with End it also ends the run and frees its
+	// lock. ErrFenced, ErrRunEnded.
 	CommitSlice(ctx context.Context, f Fence, c SliceCommit) (Run, error)
 	// Release gives the run back, to be continued by a later message: no owner,
 	// DispatchSeq + 1. The answer shows whether the run was asked to stop.
@@ -210,6 +219,13 @@ type Runs interface {
 	// The first request stands, a later one changes nothing. ErrNotFound,
 	// ErrRunEnded.
 	RequestCancel(ctx context.Context, tenantID, runID string, c CancelRequest) (Run, error)
+
+	// Links reads the later runs that have to do with a run, strong, in no order.
+	Links(ctx context.Context, tenantID, runID string) ([]RunLink, error)
+	// Supersede records which items of a run a later one did with success, in the
+	// link between them, in the place of what it said before. ErrNotFound when there
+	// is no such link.
+	Supersede(ctx context.Context, tenantID, runID, byRunID string, items []string) error
 
 	// OpenRuns lists runs that a sweep has to look at, one shard of OpenShards at a
 	// time: all that are not terminal. Index read: it may lag, so a run is read
@@ -267,6 +283,13 @@ type OutcomeQuery struct {
 	RunID    string
 	Statuses []OutcomeStatus
 	Code     string
+	Actions  []PlanAction // of outcomes that plan something
+}
+
+// Matches reports whether the filter lets an outcome through.
+func (q OutcomeQuery) Matches(o Outcome) bool {
+	return (len(q.Statuses) == 0 || slices.Contains(q.Statuses, o.Status)) && (q.Code == "" || q.Code == o.Code) &&
+		(len(q.Actions) == 0 || o.Planned != nil && slices.Contains(q.Actions, o.Planned.Action))
 }
 
 // PolicyQuery filters policies of one tenant.

@@ -44,6 +44,7 @@ type Store struct {
 	versions      map[[2]string][]run.Version
 	notifications map[run.NotificationKey]run.Notification
 	audit         map[string]run.AuditEvent
+	links         map[[2]string][]run.RunLink
 	unnotified    map[[2]string]bool
 	ended         map[[2]string]string // what ended each run, to know a repeat
 	changes       []Change
@@ -78,7 +79,7 @@ func New() *Store {
 		unnotified: map[[2]string]bool{}, ended: map[[2]string]string{}, connectionAt: map[string]time.Time{},
 		sets: map[[2]string]run.BackupSet{}, counted: map[[2]string]string{}, items: map[[2]string]map[string]backupItem{},
 		schedules: map[[2]string]run.Schedule{}, firings: map[[2]string]map[string]run.Firing{},
-		drift: map[[2]string]run.Drift{}, subscriptions: map[[2]string]run.Subscription{},
+		links: map[[2]string][]run.RunLink{}, drift: map[[2]string]run.Drift{}, subscriptions: map[[2]string]run.Subscription{},
 	}
 }
 
@@ -129,7 +130,7 @@ func copyRun(r *run.Run) run.Run {
 }
 
 func auditKey(e run.AuditEvent) string {
-	return strings.Join([]string{e.TenantID, e.At.UTC().Format(time.RFC3339Nano), e.RunID, e.Event, e.ActorID, e.Target.ID, e.Details["member"]}, "#")
+	return strings.Join([]string{e.TenantID, e.At.UTC().Format(time.RFC3339Nano), e.RunID, e.Event, e.ActorID, e.Target.ID, e.Details["member"], strconv.Itoa(e.Part)}, "#")
 }
 
 // CreateTenant implements run.Tenants.
@@ -404,6 +405,14 @@ func (s *Store) CreateRun(ctx context.Context, n run.NewRun) error {
 		if err != nil {
 			return err
 		}
+		linkKey := [2]string{r.TenantID, n.LinkTo}
+		if n.LinkKind == run.LinkApplied {
+			for _, l := range s.links[linkKey] {
+				if l.Kind == run.LinkApplied {
+					return &run.PlanUsedError{RunID: l.RunID}
+				}
+			}
+		}
 		replayKey := [2]string{r.TenantID, n.IdempotencyKey}
 		if n.IdempotencyKey != "" {
 			if have, ok := s.replays[replayKey]; ok && have.ExpiresAt.After(r.CreatedAt) {
@@ -414,11 +423,37 @@ func (s *Store) CreateRun(ctx context.Context, n run.NewRun) error {
 		if set != nil {
 			s.sets[[2]string{r.TenantID, set.ID}] = *set
 		}
+		if n.LinkTo != "" {
+			s.links[linkKey] = append(s.links[linkKey], run.RunLink{RunID: r.ID, Kind: n.LinkKind})
+		}
 		last := s.locks[lockKey].LastRunID
 		s.locks[lockKey] = run.Lock{TenantID: r.TenantID, KeyHash: r.KeyHash, ActiveRunID: r.ID, PayloadHash: r.PayloadHash, LastRunID: last}
 		s.keep(nil, r)
 		s.audit[auditKey(n.Audit)] = n.Audit
 		return nil
+	})
+}
+
+// Links implements run.Runs.
+func (s *Store) Links(ctx context.Context, tenantID, runID string) (links []run.RunLink, err error) {
+	err = s.do(ctx, "Links", func() error {
+		links = slices.Clone(s.links[[2]string{tenantID, runID}])
+		return nil
+	})
+	return links, err
+}
+
+// Supersede implements run.Runs.
+func (s *Store) Supersede(ctx context.Context, tenantID, runID, byRunID string, items []string) error {
+	return s.do(ctx, "Supersede", func() error {
+		links := s.links[[2]string{tenantID, runID}]
+		for i, l := range links {
+			if l.Kind == run.LinkRerun && l.RunID == byRunID {
+				links[i].Items = slices.Clone(items)
+				return nil
+			}
+		}
+		return run.ErrNotFound
 	})
 }
 
@@ -608,7 +643,11 @@ func (s *Store) CommitSlice(ctx context.Context, f run.Fence, c run.SliceCommit)
 		return run.Run{}, fmt.Errorf("a slice of %d outcomes", n)
 	}
 	key := [2]string{f.TenantID, f.RunID}
-	slice := fmt.Sprintf("%+v", c.Outcomes)
+	text, err := json.Marshal(c.Outcomes) // what pointers lead to, too
+	if err != nil {
+		return run.Run{}, err
+	}
+	slice := string(text)
 	if len(slice) > maxItem {
 		return run.Run{}, run.ErrTooLarge
 	}
@@ -632,10 +671,16 @@ func (s *Store) CommitSlice(ctx context.Context, f run.Fence, c run.SliceCommit)
 		r.Seq++
 		r.Cursor += len(c.Outcomes)
 		r.Intent, r.Attempts, r.Crashes, r.WaitedFor, r.UpdatedAt, r.LeaseUntil = c.Unsettled, 0, 0, nil, c.At, c.LeaseUntil
+		if c.PlanDigest != "" {
+			r.PlanDigest = c.PlanDigest
+		}
 		if c.End != nil {
 			if err := s.end(r, *c.End); err != nil {
 				return err
 			}
+		}
+		if c.Audit != nil {
+			s.audit[auditKey(*c.Audit)] = *c.Audit
 		}
 		s.chunks[key] = append(s.chunks[key], run.Chunk{Seq: f.Seq + 1, Epoch: f.Epoch, Outcomes: slices.Clone(c.Outcomes)})
 		s.committed[key] = commit{f, slice, copyRun(r)}
@@ -865,7 +910,7 @@ func (s *Store) Outcomes(ctx context.Context, q run.OutcomeQuery, p run.PageRequ
 		for _, c := range s.chunks[[2]string{q.TenantID, q.RunID}] {
 			for _, o := range c.Outcomes {
 				i++
-				if i <= from || len(q.Statuses) > 0 && !slices.Contains(q.Statuses, o.Status) || q.Code != "" && o.Code != q.Code {
+				if i <= from || !q.Matches(o) {
 					continue
 				}
 				if len(page.Items) == limit {

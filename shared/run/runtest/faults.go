@@ -1,6 +1,7 @@
 package runtest
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -43,6 +44,46 @@ type faultCase struct {
 }
 
 var faultCases = []faultCase{
+	{"CreateRun that applies a plan", func(w *world) func() {
+		plan := w.create("plan")
+		n := w.newRun("k")
+		n.LinkTo, n.LinkKind = plan.ID, run.LinkApplied
+		return func() {
+			w.must(w.s.CreateRun(w.ctx(), n))
+			second := w.newRun("other")
+			second.LinkTo, second.LinkKind = plan.ID, run.LinkApplied
+			var used *run.PlanUsedError
+			if err := w.s.CreateRun(w.ctx(), second); !errors.As(err, &used) || used.RunID != n.Run.ID {
+				w.t.Errorf("the plan is applied again: %v", err)
+			}
+		}
+	}},
+	{"Supersede", func(w *world) func() {
+		earlier := w.create("earlier")
+		n := w.newRun("k")
+		n.LinkTo, n.LinkKind = earlier.ID, run.LinkRerun
+		w.must(w.s.CreateRun(w.ctx(), n))
+		return func() {
+			w.must(w.s.Supersede(w.ctx(), w.tenant, earlier.ID, n.Run.ID, []string{"pol_1"}))
+			links, err := w.s.Links(w.ctx(), w.tenant, earlier.ID)
+			w.must(err)
+			same(w.t, "links", links, []run.RunLink{{RunID: n.Run.ID, Kind: run.LinkRerun, Items: []string{"pol_1"}}})
+		}
+	}},
+	{"CommitSlice that wrote to the tenant", func(w *world) func() {
+		r, plan := w.claimed(10)
+		return func() {
+			at := w.tick()
+			event := run.AuditEvent{TenantID: w.tenant, At: at, Event: run.AuditObjectsWritten, RunID: r.ID, Part: 1, Objects: []run.AuditObject{{PolicyID: "pol_1"}}}
+			_, err := w.s.CommitSlice(w.ctx(), r.Fence(), run.SliceCommit{Outcomes: outcomes(plan[:5], at), At: at, LeaseUntil: at.Add(time.Minute), PlanDigest: "d", Audit: &event})
+			w.must(err)
+			w.check(r.ID, "k")
+			q := run.AuditQuery{TenantID: w.tenant, RunID: r.ID, Event: run.AuditObjectsWritten, From: at, To: at.Add(time.Hour), Now: at.Add(time.Hour)}
+			page, err := w.s.AuditEvents(w.ctx(), q, run.PageRequest{Limit: 10})
+			w.must(err)
+			same(w.t, "events", page.Items, []run.AuditEvent{event})
+		}
+	}},
 	{"CreateTenant", func(w *world) func() {
 		return func() {
 			id := w.ids.New(run.PrefixTenant, w.tick())

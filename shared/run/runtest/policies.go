@@ -23,7 +23,7 @@ func Policies(t *testing.T, open Open) {
 		w.t.Helper()
 		p := run.Policy{
 			ID: run.PolicyID(w.tenant, "c", graphID), TenantID: w.tenant, Type: "compliance", GraphID: graphID, Name: name, Platform: "windows",
-			ListingHash: "h", FirstSeenAt: w.now, ChangedAt: w.now, LastChange: run.ChangeNew, LastRunID: "run_1",
+			ListingHash: "h", FirstSeenAt: w.now, ChangedAt: w.now, LastChange: run.ChangeNew, LastRunID: "run_1", Successor: "g-successor",
 		}
 		if change != nil {
 			change(&p)

@@ -18,6 +18,7 @@ func Runs(t *testing.T, open Open) {
 	t.Run("start", func(t *testing.T) { starts(t, open) })
 	t.Run("start with a set", func(t *testing.T) { startsWithSet(t, open) })
 	t.Run("start by a schedule", func(t *testing.T) { startsBySchedule(t, open) })
+	t.Run("start of a restore", func(t *testing.T) { startsOfRestores(t, open) })
 	t.Run("claim", func(t *testing.T) { claims(t, open) })
 	t.Run("plan", func(t *testing.T) { plans(t, open) })
 	t.Run("slice", func(t *testing.T) { slicesOfRun(t, open) })
@@ -196,6 +197,95 @@ func starts(t *testing.T, open Open) {
 			f := run.Fence{TenantID: tenant, RunID: r.ID}
 			_, err = w.s.End(w.ctx(), f, w.end(r, run.StatusFailed))
 			w.wantErr(err, run.ErrNotFound)
+		}
+	})
+}
+
+func startsOfRestores(t *testing.T, open Open) {
+	t.Run("a plan is applied once, whoever asks", func(t *testing.T) {
+		w := newWorld(t, open)
+		plan := w.create("plan")
+		apply := func(key string) run.NewRun {
+			n := w.newRun(key)
+			n.LinkTo, n.LinkKind = plan.ID, run.LinkApplied
+			return n
+		}
+		asked := make([]run.NewRun, 12)
+		errs := make([]error, len(asked))
+		var wait sync.WaitGroup
+		for i := range asked {
+			asked[i] = apply(fmt.Sprint("k", i))
+			wait.Go(func() { errs[i] = w.s.CreateRun(w.ctx(), asked[i]) })
+		}
+		wait.Wait()
+		winner := ""
+		for i, err := range errs {
+			if err == nil {
+				winner = asked[i].Run.ID
+				w.must(w.s.CreateRun(w.ctx(), asked[i])) // a repeat of what succeeded
+			}
+		}
+		for i, err := range errs {
+			var used *run.PlanUsedError
+			if asked[i].Run.ID != winner && (!errors.As(err, &used) || used.RunID != winner) {
+				t.Errorf("start %d: %v, want that run %s applied it", i, err, winner)
+			}
+			if asked[i].Run.ID != winner && w.lock(fmt.Sprint("k", i)).ActiveRunID != "" {
+				t.Errorf("the refused start %d holds a lock", i)
+			}
+		}
+		// Who holds the lock is the better answer: it may be the same request.
+		again := apply("taken")
+		w.create("taken")
+		var held *run.LockHeldError
+		if err := w.s.CreateRun(w.ctx(), again); !errors.As(err, &held) {
+			t.Errorf("error is %v, want the holder of the lock", err)
+		}
+	})
+	t.Run("links are kept with the earlier run", func(t *testing.T) {
+		w := newWorld(t, open)
+		earlier, other := w.create("earlier"), w.create("other")
+		set := w.set("Set")
+		var want []run.RunLink
+		for i, kind := range []run.LinkKind{run.LinkRerun, run.LinkRerun, run.LinkUndo, run.LinkApplied} {
+			n := w.newRun(fmt.Sprint("k", i))
+			n.LinkTo, n.LinkKind = earlier.ID, kind
+			if i == 0 { // beside everything else that a start writes
+				n.Set, n.IdempotencyKey, n.ReplayUntil = &set, run.Hash("client"), w.now.Add(time.Hour)
+			}
+			w.must(w.s.CreateRun(w.ctx(), n))
+			want = append(want, run.RunLink{RunID: n.Run.ID, Kind: kind})
+		}
+		links := func() []run.RunLink {
+			got, err := w.s.Links(w.ctx(), w.tenant, earlier.ID)
+			w.must(err)
+			slices.SortFunc(got, func(a, b run.RunLink) int { return strings.Compare(a.RunID, b.RunID) })
+			return got
+		}
+		same(t, "links", links(), want)
+		done := []string{"pol_1", "pol_2"}
+		w.must(w.s.Supersede(w.ctx(), w.tenant, earlier.ID, want[1].RunID, done))
+		w.must(w.s.Supersede(w.ctx(), w.tenant, earlier.ID, want[1].RunID, done))
+		want[1].Items = done
+		same(t, "links", links(), want)
+		w.wantErr(w.s.Supersede(w.ctx(), w.tenant, other.ID, want[1].RunID, done), run.ErrNotFound)
+		w.wantErr(w.s.Supersede(w.ctx(), w.tenant, earlier.ID, want[2].RunID, done), run.ErrNotFound)
+		for _, tenant := range []string{w.tenant + "1", ""} {
+			if got, err := w.s.Links(w.ctx(), tenant, earlier.ID); err != nil || len(got) > 0 {
+				t.Errorf("another tenant sees %v, %v", got, err)
+			}
+		}
+		if got, err := w.s.Links(w.ctx(), w.tenant, other.ID); err != nil || len(got) > 0 {
+			t.Errorf("a run without later ones has %v, %v", got, err)
+		}
+	})
+	t.Run("the reason of a run is kept", func(t *testing.T) {
+		w := newWorld(t, open)
+		n := w.newRun("k")
+		n.Run.Reason = "CHG0049120"
+		w.must(w.s.CreateRun(w.ctx(), n))
+		if got := w.stored(n.Run.ID); got.Reason != n.Run.Reason {
+			t.Errorf("reason is %q", got.Reason)
 		}
 	})
 }
@@ -459,9 +549,62 @@ func slicesOfRun(t *testing.T, open Open) {
 		if len(got) != r.Counts.Failed {
 			t.Errorf("%d failed outcomes listed, want %d", len(got), r.Counts.Failed)
 		}
+		q = run.OutcomeQuery{TenantID: w.tenant, RunID: r.ID, Actions: []run.PlanAction{run.PlanUpdate, run.PlanCreate}}
+		got = collect(w, func(p run.PageRequest) (run.Page[run.Outcome], error) { return w.s.Outcomes(w.ctx(), q, p) }, 2)
+		for _, o := range got {
+			if o.Planned == nil || o.Planned.Action != run.PlanUpdate {
+				t.Errorf("%s has no such action", o.Item.Key)
+			}
+		}
+		if len(got) != 10 { // two of each eight
+			t.Errorf("%d outcomes with an action, want 10", len(got))
+		}
 		q.TenantID = w.tenant + "1"
 		if page, err := w.s.Outcomes(w.ctx(), q, run.PageRequest{Limit: 5}); err != nil || len(page.Items) != 0 {
 			t.Errorf("another tenant sees %v, %v", page, err)
+		}
+	})
+	t.Run("the digest of a plan and what was written go with the slice", func(t *testing.T) {
+		w := newWorld(t, open)
+		r, plan := w.claimed(10)
+		at := w.tick()
+		event := func(part int) *run.AuditEvent {
+			return &run.AuditEvent{
+				TenantID: w.tenant, At: at, Event: run.AuditObjectsWritten, ActorID: w.owner, RunID: r.ID, Operation: r.Operation, Target: r.Target, Part: part,
+				Objects: []run.AuditObject{{PolicyID: "pol_1", Name: "One", Type: "settings-catalog", Action: run.PlanUpdate, Code: "noted", Before: "b", After: "a"}},
+			}
+		}
+		c := run.SliceCommit{Outcomes: outcomes(plan[:3], at), At: at, LeaseUntil: at.Add(time.Minute), PlanDigest: "first", Audit: event(1)}
+		first, err := w.s.CommitSlice(w.ctx(), r.Fence(), c)
+		w.must(err)
+		_, err = w.s.CommitSlice(w.ctx(), r.Fence(), c)
+		w.must(err)
+		stale := c
+		stale.PlanDigest, stale.Audit = "stale", event(9)
+		stale.Outcomes = outcomes(plan[3:5], at)
+		_, err = w.s.CommitSlice(w.ctx(), r.Fence(), stale)
+		w.wantErr(err, run.ErrFenced)
+		// At the same instant, and with the end.
+		end := w.end(r, run.StatusPartial)
+		end.At, end.Audit.At = at, at
+		c = run.SliceCommit{From: 3, Outcomes: outcomes(plan[3:], at), At: at, LeaseUntil: at.Add(time.Minute), Audit: event(2), End: &end}
+		_, err = w.s.CommitSlice(w.ctx(), first.Fence(), c)
+		w.must(err)
+		_, err = w.s.CommitSlice(w.ctx(), first.Fence(), c)
+		w.must(err)
+		if r := w.check(r.ID, "k"); r.PlanDigest != "first" || r.Status != run.StatusPartial {
+			t.Errorf("run is %+v", r)
+		}
+		q := run.AuditQuery{TenantID: w.tenant, RunID: r.ID, From: at, To: at.Add(time.Hour), Now: at.Add(time.Hour)}
+		events := map[string][]run.AuditEvent{}
+		for _, e := range collect(w, func(p run.PageRequest) (run.Page[run.AuditEvent], error) { return w.s.AuditEvents(w.ctx(), q, p) }, 2) {
+			events[e.Event] = append(events[e.Event], e)
+		}
+		if len(events[run.AuditRunEnded]) != 1 || len(events[run.AuditObjectsWritten]) != 2 {
+			t.Fatalf("events are %+v", events)
+		}
+		for _, e := range events[run.AuditObjectsWritten] {
+			same(t, "event", e, *event(e.Part))
 		}
 	})
 	t.Run("a stale epoch changes nothing", func(t *testing.T) {
