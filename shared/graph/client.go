@@ -109,7 +109,7 @@ func Path(segments ...string) string {
 // keeps one token in memory.
 type Reader struct{ *core }
 
-// core sends requests; Reader, and whatever may write later, are views of it.
+// core sends requests; Reader and Writer are views of it.
 type core struct {
 	root     *url.URL // <GraphURL>/<version>
 	pipeline runtime.Pipeline
@@ -418,7 +418,7 @@ func (c *core) attempt(ctx context.Context, cl call, token, clientID string, n i
 	switch {
 	case errors.As(sendErr, &refused):
 		return resp, nil, 0, false, refused
-	case errors.Is(sendErr, errTooLarge):
+	case errors.Is(sendErr, errTooLarge) && !cl.write(): // a write whose answer is too long may have been done
 		return resp, nil, 0, false, c.tooLarge(o, now)
 	case ctx.Err() != nil:
 		return resp, nil, 0, false, contextError(ctx, clientID, now)
@@ -436,6 +436,9 @@ func (c *core) attempt(ctx context.Context, cl call, token, clientID string, n i
 	resp = Response{Status: answer.StatusCode, ETag: answer.Header.Get("ETag"), RequestID: o.RequestID, ClientRequestID: clientID}
 	if len(body) == 0 && answer.StatusCode == http.StatusNoContent {
 		return resp, nil, 0, false, nil
+	}
+	if cl.write() && !json.Valid(body) {
+		return resp, nil, 0, false, nil // it was done, whatever it says of it
 	}
 	if !json.Valid(body) {
 		return resp, fault{requestID: o.RequestID}.toError(0, cl.doing, clientID, now), 0, false, nil
