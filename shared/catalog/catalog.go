@@ -267,6 +267,19 @@ type Type struct {
 	// they lie ahead: a person decides what stands in their place.
 	Dates []string
 
+	// Fixed are paths within the object of what a create says for good: with
+	// another value it is another object. The derived type is fixed of every type.
+	Fixed []string
+	// Apart are paths within the payload document of what an update writes by steps
+	// of its own; see Updating.
+	Apart []string
+	// OnChange are members of the object that an update holds only when they
+	// differ: the same again has an effect, or is refused.
+	OnChange []string
+	// Unwritten are paths within the payload document of content that no restore
+	// writes.
+	Unwritten []string
+
 	Strip      Strip
 	CreateCall Call
 	UpdateCall Call
@@ -275,6 +288,10 @@ type Type struct {
 	// Creation makes the body and the further steps of a create where it is more
 	// than the object; see creation.go.
 	Creation func(*creation)
+	// Wanted changes what an update wants where that is not what was captured.
+	// Updating makes the rest of the body, where there is one, and the steps of what
+	// lies apart; see update.go.
+	Wanted, Updating func(*change)
 
 	// Rank orders restores: a type only refers to types of a lower rank.
 	Rank      int

@@ -83,9 +83,13 @@ type Unresolved struct {
 type Creation struct {
 	Steps      []Step
 	Unresolved []Unresolved
+	// Want is the payload document that a capture of the new object shows, to
+	// verify it with Same: with the ids of the target, without assignments where
+	// none are made, and as the service takes it where that is not as captured.
+	Want []byte
 }
 
-// Errors of Create.
+// Errors of Create, Update and Delete.
 var (
 	// ErrNotCreatable: the service makes such objects itself, or gives out too
 	// little of them.
@@ -95,6 +99,12 @@ var (
 	ErrPlaceholder = errors.New("a secret value was not captured")
 	// ErrIncomplete: the payload lacks what the service demands.
 	ErrIncomplete = errors.New("the captured policy lacks what a create needs")
+	// ErrNotUpdatable: the object is the service's own, or of a kind that is not
+	// written.
+	ErrNotUpdatable = errors.New("objects of this kind cannot be updated")
+	// ErrNotDeletable: the object is the service's own, or what its end does to
+	// others cannot be told.
+	ErrNotDeletable = errors.New("objects of this kind are not deleted")
 )
 
 // stripAlways is never sent of any type: the service sets it, or other calls do.
@@ -146,6 +156,8 @@ func (t Type) AllReferences() []Reference { return slices.Concat(referencesAlway
 type creation struct {
 	t   Type
 	doc Document // ids are those of the target already
+	// want is what a capture shows afterwards; bodies are made of doc.
+	want Document
 	// body is of the first step: the object without what is not sent.
 	body    map[string]any
 	first   Step
@@ -197,6 +209,9 @@ func (t Type) Create(payload []byte, mapping Mapping, secrets map[string]string)
 		return id
 	})
 	c := &creation{t: t, doc: doc, secrets: secrets, mapping: mapping, required: t.CreateCall.Required}
+	if c.want, err = t.wanted(doc, mapping); err != nil {
+		return Creation{}, err
+	}
 	c.body, err = t.body(object, t.Strip.Create, t.CreateCall.Only)
 	if err != nil {
 		return Creation{}, err
@@ -221,9 +236,60 @@ func (t Type) Create(payload []byte, mapping Mapping, secrets map[string]string)
 	var assign []Step
 	if !unassignable && !t.Assign.OnRequest {
 		assign = t.AssignSteps(doc)
+		c.want.keepDirect()
+	} else {
+		delete(c.want, PartAssignments)
 	}
 	out.Steps = slices.Concat([]Step{c.first}, c.steps, assign, c.last)
-	return out, nil
+	for _, path := range t.Unwritten {
+		drop(map[string]any(c.want), path)
+	}
+	// What is not sent and says nothing may not be said of the new object.
+	for _, path := range t.Strip.Create {
+		visit(c.want.Object(), path, func(holder map[string]any, key string) {
+			if filler(holder[key]) {
+				delete(holder, key)
+			}
+		})
+	}
+	delete(c.want, memberGraphID)
+	out.Want, err = json.Marshal(c.want)
+	return out, err
+}
+
+// wanted copies a document whose ids were mapped, the names of what it refers to
+// under the new ids.
+func (t Type) wanted(doc Document, mapping Mapping) (Document, error) {
+	copied, err := clone(map[string]any(doc), 0)
+	if err != nil {
+		return nil, err
+	}
+	named, _ := copied[MemberReferences].(map[string]any)
+	for typeID, v := range named {
+		of, _ := v.(map[string]any)
+		renamed := make(map[string]any, len(of))
+		for id, name := range of {
+			if to, ok := mapping(typeID, id); ok {
+				id = to
+			}
+			renamed[id] = name
+		}
+		named[typeID] = renamed
+	}
+	return copied, nil
+}
+
+// direct reports whether an assignment is the policy's own and not of a policy set.
+func direct(assignment any) bool {
+	source := textAt(assignment, "source")
+	return source == "" || source == "direct"
+}
+
+// keepDirect leaves out assignments that come from policy sets.
+func (d Document) keepDirect() {
+	if list, ok := d[PartAssignments].([]any); ok {
+		d[PartAssignments] = slices.DeleteFunc(list, func(e any) bool { return !direct(e) })
+	}
 }
 
 // PastDates names the dates of a captured object that lie before now: the service
@@ -373,22 +439,39 @@ func clone[V any](v V, depth int) (V, error) {
 // set belong to it and come back with it. Two assignments of one target are sent
 // as they are: the service keeps the first (Intune-Toolkit#57).
 func (t Type) AssignSteps(doc Document) []Step {
-	a := t.Assign
-	if a.Path == "" {
+	items := t.assignItems(doc)
+	switch {
+	case t.Assign.Path == "" || len(items) == 0:
 		return nil
+	case t.Assign.ReplacesAll:
+		return []Step{t.assignAll(items)}
 	}
+	steps := make([]Step, len(items))
+	for i, item := range items {
+		steps[i] = t.assignOne(item)
+	}
+	return steps
+}
+
+// assignItem is a direct assignment as it is sent, and its id as it was captured.
+type assignItem struct {
+	body map[string]any
+	id   string
+}
+
+func (t Type) assignItems(doc Document) []assignItem {
 	list, _ := doc[PartAssignments].([]any)
-	var items []any
+	var items []assignItem
 	for _, e := range list {
 		assignment, ok := e.(map[string]any)
-		if source := textAt(assignment, "source"); !ok || source != "" && source != "direct" {
+		if !ok || !direct(assignment) {
 			continue
 		}
 		item := map[string]any{}
-		if a.ItemType != "" {
-			item["@odata.type"] = ODataPrefix + a.ItemType
+		if t.Assign.ItemType != "" {
+			item["@odata.type"] = ODataPrefix + t.Assign.ItemType
 		}
-		for _, key := range a.ItemKeys {
+		for _, key := range t.Assign.ItemKeys {
 			if v, ok := assignment[key]; ok && v != nil && key != "@odata.type" {
 				item[key] = v
 			}
@@ -404,22 +487,26 @@ func (t Type) AssignSteps(doc Document) []Step {
 				delete(item, "settings")
 			}
 		}
-		items = append(items, item)
+		items = append(items, assignItem{item, textAt(assignment, "id")})
 	}
-	if len(items) == 0 {
-		return nil
-	}
-	if a.ReplacesAll {
-		one := step("assign", "POST", a.Path, map[string]any{a.BodyKey: items})
-		one.Await = a.Await
-		return []Step{one}
-	}
-	steps := make([]Step, len(items))
+	return items
+}
+
+// assignAll sends a list that is the whole truth; an empty one clears it.
+func (t Type) assignAll(items []assignItem) Step {
+	list := make([]any, len(items))
 	for i, item := range items {
-		steps[i] = step("assign", "POST", a.Path, item)
-		steps[i].Await = a.Await
+		list[i] = item.body
 	}
-	return steps
+	s := step("assign", "POST", t.Assign.Path, map[string]any{t.Assign.BodyKey: list})
+	s.Await = t.Assign.Await
+	return s
+}
+
+func (t Type) assignOne(item assignItem) Step {
+	s := step("assign", "POST", t.Assign.Path, item.body)
+	s.Await = t.Assign.Await
+	return s
 }
 
 // tidyTarget leaves out a filter that is none.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,18 +19,35 @@ const graphRoot = "https://graph.microsoft.com/beta/"
 // settingsInline puts the settings into the body of the create. Ids of settings
 // are the service's; definitions are sent by no tool.
 func settingsInline(c *creation) {
+	if settings := c.settings(); settings != nil {
+		c.body[PartSettings] = settings
+	}
+}
+
+// settings are those of the document as they are sent; nil when there are none to
+// send.
+func (c *creation) settings() []any {
 	settings, ok := c.doc[PartSettings].([]any)
 	if !ok {
 		c.lack(PartSettings)
-		return
+		return nil
 	}
 	for _, s := range settings {
 		c.tidy(s, "id", "settingDefinitions")
 	}
 	if secretToken(settings) {
 		c.err = ErrPlaceholder
+		return nil
 	}
-	c.body[PartSettings] = settings
+	return settings
+}
+
+// settingsUpdating replaces the policy whole: PATCH leaves the settings as they
+// are and says that it went well.
+func settingsUpdating(c *change) {
+	if c.body != nil {
+		settingsInline(&c.creation)
+	}
 }
 
 // reusableSettings are the references of settings to groups of reusable ones.
@@ -112,6 +130,117 @@ func deviceConfigurationCreation(c *creation) {
 	}
 }
 
+// keyMembers are what a profile may hold of keys: null or a mask, which would take
+// the place of the key that the service keeps.
+var keyMembers = []string{"preSharedKey", "preSharedKeyIsSet", "sharedSecret", "productKey"}
+
+// deviceConfigurationWanted leaves keys as they are; a masked one that is not the
+// same cannot be written.
+func deviceConfigurationWanted(c *change) {
+	for _, name := range keyMembers {
+		was, is := c.doc.Object()[name], c.live.Object()[name]
+		if name != "preSharedKeyIsSet" {
+			if was != nil && is != nil && spelling(was) != spelling(is) {
+				c.refuse(fmt.Errorf("%s: %w", name, ErrPlaceholder))
+			}
+			c.keep("object." + name)
+		}
+	}
+}
+
+// deviceConfigurationUpdating never sends a key: the one that the service has
+// stays. A profile that has none cannot become one that needs it.
+func deviceConfigurationUpdating(c *change) {
+	if c.body != nil {
+		has := withheld(c.live)
+		for _, name := range withheld(c.doc) {
+			if !slices.Contains(has, name) {
+				c.refuse(fmt.Errorf("%s: %w", name, ErrPlaceholder))
+			}
+		}
+		for _, name := range keyMembers {
+			delete(c.body, name)
+		}
+		if slices.Contains(has, "license") && textAt(c.body, "license") == "" {
+			delete(c.body, "license")
+		}
+	}
+	certificatesUpdating(c)
+	if c.differs("object.privacyAccessControls") {
+		controls, _ := c.doc.Object()["privacyAccessControls"].([]any)
+		if controls == nil {
+			controls = []any{}
+		}
+		c.add("privacy access controls", "POST", deviceConfigurations+"/{id}/windowsPrivacyAccessControls",
+			map[string]any{"windowsPrivacyAccessControls": c.tidy(controls)})
+	}
+}
+
+// certificatesUpdating makes the references exactly those that were captured: a
+// root that was only added to would stay trusted.
+func certificatesUpdating(c *change) {
+	paths := certificateReferences(c.doc)
+	if len(paths) == 0 {
+		return
+	}
+	read := func(d Document, which string) map[string]any {
+		answers, ok := d[certificates.Name].(map[string]any)
+		if !ok {
+			c.lack(certificates.Name + which)
+		}
+		return answers
+	}
+	want, live := read(c.doc, ""), read(c.live, " of the live object")
+	if c.err != nil {
+		return
+	}
+	many := certificateNavigation[derived(c.doc.Object())].many
+	var removals []Step
+	for _, path := range paths {
+		_, nav, _ := strings.Cut(path, "/")
+		at := deviceConfigurations + "/{id}/" + path
+		bind := func(id string) map[string]any {
+			return map[string]any{"@odata.id": graphRoot + deviceConfigurations + "('" + id + "')"}
+		}
+		remove := func(name string) {
+			removals = append(removals, Step{Name: "no certificate " + nav, Method: "DELETE", Path: at + name + "/$ref"})
+		}
+		if !slices.Contains(many, nav) {
+			switch to, from := textAt(want[path], "id"), textAt(live[path], "id"); {
+			case to == from:
+			case to != "":
+				c.add("certificate "+nav, "PUT", at+"/$ref", bind(to))
+			default:
+				remove("")
+			}
+			continue
+		}
+		to, from := idsAt(want[path], "value[].id"), idsAt(live[path], "value[].id")
+		for _, id := range to {
+			if !slices.Contains(from, id) {
+				c.add("certificate "+nav, "POST", at+"/$ref", bind(id))
+			}
+		}
+		for _, id := range from {
+			if !slices.Contains(to, id) {
+				remove("/" + url.PathEscape(id))
+			}
+		}
+	}
+	c.steps = append(c.steps, removals...)
+}
+
+// idsAt are the texts that a path names.
+func idsAt(v any, path string) []string {
+	var ids []string
+	values(v, path, func(v any) {
+		if id, ok := v.(string); ok && id != "" {
+			ids = append(ids, id)
+		}
+	})
+	return ids
+}
+
 // withheld names the keys that a profile has and Microsoft keeps to itself, or
 // gives out masked.
 func withheld(d Document) []string {
@@ -184,6 +313,18 @@ func omaCreation(c *creation) {
 			setting["value"] = omaValue(textAt(setting, "@odata.type"), secret)
 		}
 	}
+}
+
+// omaUpdating puts the secret values in the place of their masks, when settings are
+// written at all.
+func omaUpdating(c *change) {
+	if list, ok := c.body["omaSettings"]; !ok {
+		return
+	} else if list == nil {
+		c.lack("omaSettings")
+		return
+	}
+	omaCreation(&c.creation)
 }
 
 // omaValue is the plain text as the setting's type holds it. The value of XML is

@@ -54,6 +54,13 @@ func appRelationships(c *creation) {
 	if _, ok := c.doc["relationships"].([]any); !ok {
 		c.lack("relationships")
 	}
+	if list := c.relationships(); len(list) > 0 {
+		c.add("relationships", "POST", mobileApps+"/{id}/updateRelationships", map[string]any{"relationships": list})
+	}
+}
+
+// relationships are the app's own as they are sent.
+func (c *creation) relationships() []any {
 	list := []any{}
 	for _, r := range c.elements("relationships") {
 		if !isOwn(r) {
@@ -67,8 +74,36 @@ func appRelationships(c *creation) {
 		}
 		list = append(list, item)
 	}
-	if len(list) > 0 {
-		c.add("relationships", "POST", mobileApps+"/{id}/updateRelationships", map[string]any{"relationships": list})
+	return list
+}
+
+// appUpdating adds and removes categories one by one, and replaces dependencies and
+// supersedence together: what the one call does not name is gone.
+func appUpdating(c *change) {
+	for _, part := range []string{"categories", "relationships"} {
+		if _, ok := c.doc[part].([]any); !ok {
+			c.lack(part)
+			return
+		}
+	}
+	if c.differs("categories") {
+		want, live := idsAt(map[string]any(c.doc), "categories[].id"), []string{}
+		for _, e := range c.liveElements("categories") {
+			live = append(live, textAt(e, "id"))
+		}
+		for _, id := range want {
+			if !slices.Contains(live, id) {
+				c.add("category", "POST", mobileApps+"/{id}/categories/$ref", map[string]any{"@odata.id": graphRoot + mobileAppCategories + "/" + url.PathEscape(id)})
+			}
+		}
+		for _, id := range live {
+			if !slices.Contains(want, id) {
+				c.steps = append(c.steps, Step{Name: "no category", Method: "DELETE", Path: mobileApps + "/{id}/categories/" + url.PathEscape(id) + "/$ref"})
+			}
+		}
+	}
+	if c.differs("relationships") {
+		c.add("relationships", "POST", mobileApps+"/{id}/updateRelationships", map[string]any{"relationships": c.relationships()})
 	}
 }
 
@@ -129,17 +164,44 @@ var officeDesigner = []string{
 
 // officeCreation sends the configuration file or the designer's values.
 func officeCreation(c *creation) {
-	const file, format = "officeConfigurationXml", "officeSuiteAppDefaultFileFormat"
+	const file, format = officeXML, officeFormat
 	if textAt(c.body, file) != "" {
-		maps.DeleteFunc(c.body, func(k string, _ any) bool { return slices.Contains(officeDesigner, k) })
+		designed := func(k string, _ any) bool { return slices.Contains(officeDesigner, k) }
+		maps.DeleteFunc(c.body, designed)
+		maps.DeleteFunc(c.want.Object(), designed)
 	} else {
 		delete(c.body, file)
 		// It is what the service answers and what it refuses.
 		if c.body[format] == "notConfigured" {
-			c.body[format] = "officeOpenXMLFormat"
+			c.body[format], c.want.Object()[format] = "officeOpenXMLFormat", "officeOpenXMLFormat"
 		}
 	}
 	appCreation(c)
+}
+
+const officeXML, officeFormat = "officeConfigurationXml", "officeSuiteAppDefaultFileFormat"
+
+// officeWanted leaves the designer's values of an app that has a configuration
+// file, and a format that says nothing, as they are.
+func officeWanted(c *change) {
+	if textAt(c.doc.Object(), officeXML) != "" {
+		for _, name := range officeDesigner {
+			c.keep("object." + name)
+		}
+	}
+	if c.doc.Object()[officeFormat] == "notConfigured" {
+		c.keep("object." + officeFormat)
+	}
+}
+
+// officeUpdating sends no designer's values with a configuration file.
+func officeUpdating(c *change) {
+	if textAt(c.doc.Object(), officeXML) != "" {
+		maps.DeleteFunc(c.body, func(k string, _ any) bool { return slices.Contains(officeDesigner, k) })
+	} else if c.body[officeFormat] == "notConfigured" {
+		delete(c.body, officeFormat)
+	}
+	appUpdating(c)
 }
 
 // googlePlayCreation adds an app of Google Play by its product. The answer names
@@ -248,13 +310,60 @@ func policySetCreation(c *creation) {
 	}
 	items := []any{}
 	for _, e := range c.elements("items") {
-		item := map[string]any{}
-		for _, key := range []string{"@odata.type", "payloadId", "intent", "settings", "guidedDeploymentTags"} {
-			if v, ok := e[key]; ok && v != nil {
-				item[key] = v
-			}
-		}
-		items = append(items, c.tidy(item))
+		items = append(items, c.policySetItem(e))
 	}
 	c.body["items"] = items
+}
+
+var policySetMembersOf = []string{"@odata.type", "payloadId", "intent", "settings", "guidedDeploymentTags"}
+
+// policySetItem is an item with what may be sent of it.
+func (c *creation) policySetItem(e map[string]any) map[string]any {
+	item, _ := c.tidy(onlyMembers(e, policySetMembersOf...)).(map[string]any)
+	return item
+}
+
+// policySetUpdating sends what comes, changes and goes of the items, without the
+// assignments: the same call clears those when it names none.
+func policySetUpdating(c *change) {
+	if _, ok := c.doc["items"].([]any); !ok {
+		c.lack("items")
+		return
+	}
+	if !c.differs("items") {
+		return
+	}
+	key := func(e map[string]any) string { return textAt(e, "@odata.type") + " " + textAt(e, "payloadId") }
+	live := map[string]map[string]any{}
+	for _, e := range c.liveElements("items") {
+		live[key(e)] = e
+	}
+	added, updated, deleted := []any{}, []any{}, []any{}
+	for _, e := range c.elements("items") {
+		item, was := c.policySetItem(e), live[key(e)]
+		if was == nil {
+			added = append(added, item)
+			continue
+		}
+		delete(live, key(e))
+		id := textAt(was, "id")
+		if was = c.policySetItem(was); len(unlike(any(item), any(was), "")) == 0 {
+			continue
+		}
+		for name, v := range was {
+			if _, sent := item[name]; !sent && !filler(v) {
+				if item[name] = nil; name == "guidedDeploymentTags" {
+					item[name] = []any{}
+				}
+			}
+		}
+		item["id"] = id
+		updated = append(updated, item)
+	}
+	for _, k := range slices.Sorted(maps.Keys(live)) {
+		deleted = append(deleted, textAt(live[k], "id"))
+	}
+	c.add("items", "POST", policySets+"/{id}/update", map[string]any{
+		"addedPolicySetItems": added, "updatedPolicySetItems": updated, "deletedPolicySetItems": deleted,
+	})
 }

@@ -60,3 +60,36 @@ func targetedConfigurationCreation(c *creation) {
 	c.body["apps"] = appIdentifiers(c)
 	c.body[PartAssignments] = []any{}
 }
+
+// targetAppsUpdating replaces the apps, with their group: without it "all apps"
+// becomes a few.
+func targetAppsUpdating(c *change) {
+	if c.differs("apps") || c.differs("object."+appGroup) {
+		targetApps(&c.creation)
+	}
+}
+
+func targetAppsOnlyUpdating(c *change) {
+	if c.differs("apps") {
+		targetAppsOnly(&c.creation)
+	}
+}
+
+// targetedConfigurationUpdating writes each list by a call of its own, whole: a
+// part of one removes the rest.
+func targetedConfigurationUpdating(c *change) {
+	const custom = "customSettings"
+	if c.differs("object." + custom) {
+		list, _ := c.doc.Object()[custom].([]any)
+		if list == nil {
+			list = []any{}
+		}
+		c.add("custom settings", "PATCH", c.t.Collection+"/{id}", map[string]any{odataType: c.doc.Object()[odataType], custom: c.tidy(list)})
+	}
+	targetAppsUpdating(c)
+	if c.differs(PartSettings) {
+		if settings := c.settings(); settings != nil {
+			c.add("settings", "POST", c.t.Collection+"/{id}/changeSettings", map[string]any{PartSettings: settings})
+		}
+	}
+}

@@ -60,8 +60,8 @@ var accessRows = []Type{
 		CreateCall: Call{Method: "POST", Path: accessPolicies, Required: []string{"displayName", "state", "conditions"}},
 		UpdateCall: Call{Method: "PATCH", Path: accessPolicies + "/{id}"},
 		DeleteCall: Call{Method: "DELETE", Path: accessPolicies + "/{id}"},
-		Creation:   accessCreation,
-		Rank:       80, DependsOn: []string{TypeGroup, "named-location", "authentication-strength-policy", "authentication-context", "terms-of-use-agreement"},
+		Creation:   accessCreation, Wanted: accessWanted, Updating: accessUpdating,
+		Rank: 80, DependsOn: []string{TypeGroup, "named-location", "authentication-strength-policy", "authentication-context", "terms-of-use-agreement"},
 		ReadPermissions: accessRead, WritePermissions: accessWrite, Lane: LaneConditionalAccess,
 		Restorability: Restorability{Level: Full, Reason: "A new policy is created as report-only, so that it locks nobody out. A person turns it on."},
 	},
@@ -100,8 +100,8 @@ var accessRows = []Type{
 		// The combinations have an action of their own, the configurations are children.
 		UpdateCall: Call{Method: "PATCH", Path: authStrengths + "/{id}", Only: []string{"displayName", "description"}},
 		DeleteCall: Call{Method: "DELETE", Path: authStrengths + "/{id}"},
-		Creation:   strengthCreation,
-		Rank:       30, ReadPermissions: accessRead, WritePermissions: []string{"Policy.ReadWrite.AuthenticationMethod"}, Lane: LaneConditionalAccess,
+		Creation:   strengthCreation, Updating: strengthUpdating, Apart: []string{"object.allowedCombinations", "combinationConfigurations"},
+		Rank: 30, ReadPermissions: accessRead, WritePermissions: []string{"Policy.ReadWrite.AuthenticationMethod"}, Lane: LaneConditionalAccess,
 		Restorability: Restorability{Level: Full, Reason: "Microsoft's own strengths are in every tenant and are never written."},
 	},
 	{

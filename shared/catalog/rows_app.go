@@ -71,8 +71,8 @@ func mobileApp(odataTypes ...string) Type {
 			ReplacesAll: true, Targets: []string{"group", "exclusionGroup", "allLicensedUsers", "allDevices"}, Filters: Yes,
 			Await: Await{Path: mobileApps + "/{id}", Property: "publishingState", Value: "published"},
 		},
-		Creation: appCreation,
-		Rank:     40, DependsOn: []string{TypeScopeTag, TypeFilter, "mobile-app-category"},
+		Creation: appCreation, Updating: appUpdating, Apart: []string{"categories", "relationships"},
+		Rank: 40, DependsOn: []string{TypeScopeTag, TypeFilter, "mobile-app-category"},
 		ReadPermissions: appsRead, WritePermissions: appsWrite, Lane: LaneIntune,
 		Restorability: Restorability{Level: Full},
 	}
@@ -95,7 +95,8 @@ var appRows = []Type{
 		t.ID, t.Title, t.Plural = TypeApp, "Store app", "Apps"
 		t.Identity = []string{"@odata.type", "bundleId", "packageId", "displayName"}
 		t.Volatile = append(t.Volatile, "object.usedLicenseCount", "object.totalLicenseCount")
-		t.Strip.Update = append(slices.Clone(t.Strip.Update), "appStoreUrl", "bundleId", "packageId")
+		t.Fixed = []string{"appStoreUrl", "bundleId", "packageId"}
+		t.Strip.Update = append(slices.Clone(t.Strip.Update), t.Fixed...)
 		t.Creation = storeAppCreation
 		t.Restorability.Reason = "Apps of the retired Microsoft Store for Business cannot be created."
 	}),
@@ -106,6 +107,7 @@ var appRows = []Type{
 		t.CreateCall.Required = append(slices.Clone(t.CreateCall.Required), "fileName")
 		t.Strip.Update = append(slices.Clone(t.Strip.Update), "useDeviceContext", "fileName")
 		t.Assign.OnRequest = true // it has no installer yet
+		t.Unwritten = []string{"object.committedContentVersion", "object.size"}
 		t.Restorability = Restorability{Level: PreviewOnly, Reason: "Microsoft does not give out the installer. It must be uploaded by hand before the app can be assigned."}
 	}),
 	with(mobileApp("win32LobApp", "win32CatalogApp"), func(t *Type) {
@@ -116,6 +118,7 @@ var appRows = []Type{
 		t.Strip.Update = append(slices.Clone(t.Strip.Update), "fileName", "setupFilePath")
 		t.Normalize, t.Creation = win32Normal, win32Creation
 		t.Assign.OnRequest = true // it has no installer yet
+		t.Unwritten = []string{"object.committedContentVersion", "object.size"}
 		t.Restorability = Restorability{Level: PreviewOnly, Reason: "Microsoft does not give out the installer. It must be uploaded by hand before the app can be assigned."}
 	}),
 	with(mobileApp("winGetApp"), func(t *Type) {
@@ -126,18 +129,21 @@ var appRows = []Type{
 		t.CreateCall.Required = append(slices.Clone(t.CreateCall.Required), "packageIdentifier", "installExperience")
 		t.Strip.Create = append(slices.Clone(t.Strip.Create), "manifestHash")
 		t.Strip.Update = append(slices.Clone(t.Strip.Update), "manifestHash", "packageIdentifier", "installExperience")
+		t.Fixed = []string{"packageIdentifier", "installExperience"}
 	}),
 	with(mobileApp("webApp", "windowsWebApp", "iosiPadOSWebClip", "macOSWebClip"), func(t *Type) {
 		t.ID, t.Title = "mobile-app-weblink", "Web link"
 		t.Identity = []string{"@odata.type", "displayName", "appUrl"}
 		t.CreateCall.Required = append(slices.Clone(t.CreateCall.Required), "appUrl")
 		t.Strip.Update = append(slices.Clone(t.Strip.Update), "appUrl")
+		t.Fixed = []string{"appUrl"}
 	}),
 	with(mobileApp("officeSuiteApp"), func(t *Type) {
 		t.ID, t.Title = "mobile-app-office-suite", "Microsoft 365 Apps"
 		t.Unordered = append(t.Unordered, "object.productIds", "object.localesToInstall")
 		t.Strip.Update = append(slices.Clone(t.Strip.Update), "officeConfigurationXml", "officePlatformArchitecture", "developer", "owner", "publisher")
-		t.Creation = officeCreation
+		t.Fixed = []string{"officeConfigurationXml", "officePlatformArchitecture"}
+		t.Creation, t.Wanted, t.Updating = officeCreation, officeWanted, officeUpdating
 	}),
 	with(mobileApp("androidManagedStoreApp", "androidManagedStoreWebApp", "androidForWorkApp"), func(t *Type) {
 		t.ID, t.Title = "mobile-app-managed-google-play", "Managed Google Play app"
@@ -197,8 +203,8 @@ var appRows = []Type{
 			Path: policySets + "/{id}/update", BodyKey: "assignments", ItemKeys: []string{"target"}, ReplacesAll: true,
 			Targets: []string{"group", "exclusionGroup"}, Filters: Unknown,
 		},
-		Creation: policySetCreation,
-		Rank:     90, DependsOn: policySetTypes(),
+		Creation: policySetCreation, Updating: policySetUpdating, Apart: []string{"items"},
+		Rank: 90, DependsOn: policySetTypes(),
 		ReadPermissions: configurationRead, WritePermissions: configurationWrite, Lane: LaneIntune,
 		Restorability: Restorability{Level: Full, Reason: "When every policy and app in it exists."},
 	},

@@ -38,8 +38,8 @@ var complianceRows = []Type{
 		UpdateCall: Call{Method: "PATCH", Path: deviceCompliancePolicies + "/{id}"},
 		DeleteCall: Call{Method: "DELETE", Path: deviceCompliancePolicies + "/{id}"},
 		Assign:     assignTo(deviceCompliancePolicies, "assignments", Yes, targetsAll...),
-		Creation:   complianceCreation,
-		Rank:       50, DependsOn: []string{TypeScopeTag, TypeFilter, typeNotification, typeComplianceScript},
+		Creation:   complianceCreation, Updating: complianceUpdating, Apart: []string{"object." + partActions},
+		Rank: 50, DependsOn: []string{TypeScopeTag, TypeFilter, typeNotification, typeComplianceScript},
 		ReadPermissions: configurationRead, WritePermissions: configurationWrite, Lane: LaneIntune,
 		Restorability: Restorability{Level: Full},
 	},
@@ -60,7 +60,7 @@ var complianceRows = []Type{
 		t.Normalize = plainActions
 		t.Strip.Create = append(slices.Clone(t.Strip.Create), partActions)
 		t.Strip.Update = append(slices.Clone(t.Strip.Update), partActions)
-		t.Creation = linuxComplianceCreation
+		t.Creation, t.Updating, t.Apart = linuxComplianceCreation, linuxComplianceUpdating, []string{partActions}
 		t.Rank = 50
 		t.DependsOn = []string{TypeScopeTag, TypeFilter, typeNotification, typeReusable}
 		t.Restorability = Restorability{Level: Full}
@@ -77,8 +77,8 @@ var complianceRows = []Type{
 		CreateCall: Call{Method: "POST", Path: deviceComplianceScripts, Required: []string{"displayName", "detectionScriptContent", "runAsAccount", "runAs32Bit", "enforceSignatureCheck"}},
 		UpdateCall: Call{Method: "PATCH", Path: deviceComplianceScripts + "/{id}"},
 		DeleteCall: Call{Method: "DELETE", Path: deviceComplianceScripts + "/{id}"},
-		Creation:   contentCreation("detectionScriptContent"),
-		Rank:       20, DependsOn: []string{TypeScopeTag},
+		Creation:   contentCreation("detectionScriptContent"), Updating: contentUpdating("detectionScriptContent"), OnChange: []string{"detectionScriptContent"},
+		Rank: 20, DependsOn: []string{TypeScopeTag},
 		ReadPermissions: scriptsRead, WritePermissions: scriptsWrite, Lane: LaneIntune,
 		Restorability: Restorability{Level: Full},
 	},
@@ -151,6 +151,13 @@ func rule(actions []any) map[string]any {
 // that blocks the service refuses ("Compliance policy must have one and only one
 // block scheduled action"), and a made-up one would lock people out at once.
 func complianceCreation(c *creation) {
+	if actions := c.blocking(); actions != nil {
+		c.body[partActions] = []any{rule(actions)}
+	}
+}
+
+// blocking are the actions of a policy, of which exactly one blocks; else nil.
+func (c *creation) blocking() []any {
 	actions := c.actionsOf(c.doc.Object()[partActions])
 	blocks := 0
 	for _, a := range actions {
@@ -160,9 +167,39 @@ func complianceCreation(c *creation) {
 	}
 	if blocks != 1 {
 		c.lack("one block action")
+		return nil
+	}
+	return actions
+}
+
+// complianceUpdating sends the actions by a call of their own, all of them: in a
+// PATCH they are refused or ignored.
+func complianceUpdating(c *change) {
+	if !c.differs("object." + partActions) {
 		return
 	}
-	c.body[partActions] = []any{rule(actions)}
+	if actions := c.blocking(); actions != nil {
+		c.add("actions", "POST", deviceCompliancePolicies+"/{id}/scheduleActionsForRules", map[string]any{"deviceComplianceScheduledActionForRules": []any{rule(actions)}})
+	}
+}
+
+// linuxComplianceUpdating replaces the policy whole, and its actions by a call of
+// their own.
+func linuxComplianceUpdating(c *change) {
+	settingsUpdating(c)
+	if !c.differs(partActions) {
+		return
+	}
+	rules, ok := c.doc[partActions].([]any)
+	if !ok {
+		c.lack(partActions)
+		return
+	}
+	sent := []any{}
+	if actions := c.actionsOf(rules); len(actions) > 0 {
+		sent = append(sent, rule(actions))
+	}
+	c.add("actions", "POST", compliancePolicies+"/{id}/setScheduledActions", map[string]any{"scheduledActions": sent})
 }
 
 // linuxComplianceCreation sets the actions before anything is assigned: they are
@@ -185,6 +222,18 @@ func contentCreation(contents ...string) func(*creation) {
 	return func(c *creation) {
 		for _, name := range contents {
 			if strings.TrimSpace(textAt(c.body, name)) == "" {
+				c.lack(name)
+			}
+		}
+	}
+}
+
+// contentUpdating refuses to empty a script. A content that is the same is not in
+// the body at all.
+func contentUpdating(contents ...string) func(*change) {
+	return func(c *change) {
+		for _, name := range contents {
+			if _, sent := c.body[name]; sent && strings.TrimSpace(textAt(c.body, name)) == "" {
 				c.lack(name)
 			}
 		}

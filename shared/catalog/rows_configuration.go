@@ -75,8 +75,10 @@ func settingsPolicy(collection string) Type {
 		UpdateCall: Call{Method: "PUT", Path: collection + "/{id}", Whole: true},
 		DeleteCall: Call{Method: "DELETE", Path: collection + "/{id}"},
 		Assign:     assignTo(collection, "assignments", Yes, targetsAll...),
-		Creation:   settingsInline, TreeReferences: reusableSettings,
-		Rank: 40, DependsOn: []string{TypeScopeTag, TypeFilter, "reusable-policy-setting"},
+		Creation:   settingsInline, Updating: settingsUpdating, TreeReferences: reusableSettings,
+		// No tool changes them: a difference is another policy.
+		Fixed: []string{"platforms", "technologies", "templateReference.templateId"},
+		Rank:  40, DependsOn: []string{TypeScopeTag, TypeFilter, "reusable-policy-setting"},
 		ReadPermissions: configurationRead, WritePermissions: configurationWrite, Lane: LaneIntune,
 		Restorability: Restorability{Level: Full, Reason: "Secret setting values must be entered by hand."},
 	}
@@ -117,7 +119,8 @@ func certificateUser(t *Type) {
 	t.Volatile = []string{"certificates{}.displayName", "certificates{}.value[].displayName"}
 	t.Unordered = []string{"certificates{}.value"}
 	t.Unreadable = withheld
-	t.Creation = deviceConfigurationCreation
+	t.Creation, t.Wanted, t.Updating = deviceConfigurationCreation, deviceConfigurationWanted, deviceConfigurationUpdating
+	t.Apart = []string{certificates.Name, "object.privacyAccessControls"}
 }
 
 const typeCertificate = "device-configuration-network-certificate"
@@ -193,7 +196,8 @@ var configurationRows = []Type{
 		t.Volatile = []string{"object.omaSettings[].secretReferenceValueId", "object.omaSettings[].isEncrypted"}
 		t.Strip.Create = append(t.Strip.Create, omaOwn...)
 		t.Strip.Update = append(t.Strip.Update, omaOwn...)
-		t.Creation = omaCreation
+		t.Creation, t.Updating = omaCreation, omaUpdating
+		t.OnChange = []string{"omaSettings"}
 		t.CreateCall.Required = append(slices.Clone(t.CreateCall.Required), "omaSettings")
 		t.Restorability.Reason = "When every encrypted value could be read."
 	}),
@@ -213,6 +217,7 @@ var configurationRows = []Type{
 		t.ID, t.Title = "device-configuration-apple-custom", "Custom profile (Apple)"
 		t.Members = Members{ODataTypes: []string{"iosCustomConfiguration", "macOSCustomConfiguration", "macOSCustomAppConfiguration"}}
 		t.Secrets = []Secret{{Where: "object.payload", Reason: "A configuration profile may hold passwords and keys in clear.", Restorable: true}}
+		t.Fixed = []string{"deploymentChannel"}
 	}),
 }
 

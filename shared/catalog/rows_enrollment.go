@@ -42,8 +42,8 @@ func enrollmentConfiguration(odataType string) Type {
 		DeleteCall: Call{Method: "DELETE", Path: enrollmentConfigurations + "/{id}"},
 		// POST and DELETE on /assignments are not routed (Microsoft365DSC#3892).
 		Assign:   assignTo(enrollmentConfigurations, "enrollmentConfigurationAssignments", Unknown, "group"),
-		Creation: priorityLast,
-		Rank:     50, DependsOn: []string{TypeScopeTag, TypeFilter},
+		Creation: priorityLast, Wanted: enrollmentWanted, Updating: enrollmentUpdating, Apart: []string{"object.priority"},
+		Rank: 50, DependsOn: []string{TypeScopeTag, TypeFilter},
 		ReadPermissions: serviceConfigRead, WritePermissions: serviceConfigWrite, Lane: LaneIntune,
 		Restorability: Restorability{Level: Full},
 	}
@@ -95,6 +95,7 @@ var enrollmentRows = []Type{
 		t.Identity = []string{"@odata.type", "platformType", "displayName"}
 		t.CreateCall.Required = append(slices.Clone(t.CreateCall.Required), "platformType", "platformRestriction")
 		t.Strip.Update = append(slices.Clone(t.Strip.Update), "platformType")
+		t.Fixed = []string{"platformType"}
 		t.Assign.Filters = Yes
 		t.Restorability.Reason = "A restriction that blocks a platform is dangerous when its groups cannot be found."
 	}),
@@ -105,6 +106,7 @@ var enrollmentRows = []Type{
 	}),
 	with(enrollmentSingleton("deviceEnrollmentWindowsHelloForBusinessConfiguration"), func(t *Type) {
 		t.ID, t.Title = "enrollment-windows-hello", "Windows Hello for Business"
+		t.Wanted = helloWanted
 		// A create is documented and refused in public reports.
 		t.Restorability.Reason = "The tenant's own setting is changed in place; it is never created."
 	}),
@@ -114,7 +116,7 @@ var enrollmentRows = []Type{
 		t.References = []Reference{{"object.selectedMobileAppIds[]", TypeApp}}
 		t.Unordered = []string{"object.selectedMobileAppIds"}
 		t.Assign.Targets, t.Assign.Filters = []string{"group", "allDevices", "allLicensedUsers"}, Yes
-		t.Creation = statusPageCreation
+		t.Creation, t.Updating = statusPageCreation, statusPageUpdating
 		t.Rank, t.DependsOn = 60, []string{TypeScopeTag, TypeFilter, TypeApp}
 		t.Restorability.Reason = "When every app that it waits for exists. The tenant's default page is changed in place."
 	}),
@@ -134,7 +136,9 @@ var enrollmentRows = []Type{
 		t.Strip.Update = append(slices.Clone(t.Strip.Update), "platformType", "templateType", "notificationMessageTemplateId", "notificationTemplates")
 		t.CreateCall.Required = append(slices.Clone(t.CreateCall.Required), "platformType", "notificationTemplates")
 		t.Assign.Targets = []string{"group", "allLicensedUsers"}
-		t.Creation = enrollmentNotificationCreation
+		t.Creation, t.Updating = enrollmentNotificationCreation, enrollmentNotificationUpdating
+		t.Fixed = []string{"platformType"}
+		t.Apart = append(t.Apart, "object.notificationTemplates", enrollmentTemplates.Name)
 		t.Rank, t.DependsOn = 55, []string{TypeScopeTag, TypeFilter, "intune-branding-profile"}
 	}),
 	with(enrollmentConfiguration("deviceComanagementAuthorityConfiguration"), func(t *Type) {
@@ -167,8 +171,9 @@ var enrollmentRows = []Type{
 		DeleteCall: Call{Method: "DELETE", Path: autopilotProfiles + "/{id}"},
 		// The assign action takes devices, not groups.
 		Assign:    assignOneByOne(autopilotProfiles, No, "group", "exclusionGroup", "allDevices"),
-		Normalize: autopilotNormal, Creation: autopilotCreation,
-		Rank: 55, DependsOn: []string{TypeScopeTag},
+		Normalize: autopilotNormal, Creation: autopilotCreation, Wanted: autopilotWanted, Updating: autopilotUpdating,
+		Fixed: []string{"deviceType", "hybridAzureADJoinSkipConnectivityCheck"},
+		Rank:  55, DependsOn: []string{TypeScopeTag},
 		ReadPermissions: serviceConfigRead, WritePermissions: serviceConfigWrite, Lane: LaneIntune,
 		Restorability: Restorability{Level: Full, Reason: "Microsoft refuses some characters in the name of a new profile, a hyphen for example."},
 	},
@@ -211,8 +216,8 @@ var enrollmentRows = []Type{
 		CreateCall: Call{Method: "POST", Path: depProfiles, Required: []string{"@odata.type", "displayName"}},
 		UpdateCall: Call{Method: "PATCH", Path: depProfiles + "/{id}"},
 		DeleteCall: Call{Method: "DELETE", Path: depProfiles + "/{id}"},
-		Creation:   depCreation,
-		Rank:       55, DependsOn: []string{TypeGroup},
+		Creation:   depCreation, Unwritten: []string{"object.isDefault"},
+		Rank: 55, DependsOn: []string{TypeGroup},
 		ReadPermissions: serviceConfigRead, WritePermissions: serviceConfigWrite, Lane: LaneIntune,
 		Restorability: Restorability{Level: PreviewOnly, Reason: "It needs the matching Apple token in the tenant. The password of a local administrator must be entered by hand, and which profile is the default is for a person to set."},
 	},

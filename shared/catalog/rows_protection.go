@@ -34,7 +34,8 @@ func appProtection(collection, odataType string) Type {
 			"allowedDataIngestionLocations", "allowedDataStorageLocations", "allowedAndroidDeviceModels", "approvedKeyboards",
 			"exemptedAppPackages", "exemptedAppProtocols", "exemptedUniversalLinks", "managedUniversalLinks",
 		})...)
-		t.Normalize, t.Creation = ownApps, targetApps
+		t.Normalize, t.Creation, t.Updating = ownApps, targetApps, targetAppsUpdating
+		t.Apart = []string{"apps", "object." + appGroup}
 	})
 }
 
@@ -72,7 +73,7 @@ var protectionRows = []Type{
 	}),
 	with(appProtection("deviceAppManagement/windowsManagedAppProtections", "windowsManagedAppProtection"), func(t *Type) {
 		t.ID, t.Title = "windows-app-protection", "App protection (Windows)"
-		t.Creation = targetAppsOnly // the type has no group of apps
+		t.Creation, t.Updating = targetAppsOnly, targetAppsOnlyUpdating // the type has no group of apps
 	}),
 	with(wipPolicy("deviceAppManagement/mdmWindowsInformationProtectionPolicies", "mdmWindowsInformationProtectionPolicy"), func(t *Type) {
 		t.ID, t.Title = "wip-mdm-policy", "Windows Information Protection (enrolled)"
@@ -89,7 +90,8 @@ var protectionRows = []Type{
 		t.Parts = t.Parts[:2] // it applies to everyone
 		t.Unordered = append(t.Unordered, "object.customSettings")
 		t.CreateCall.Required = []string{"displayName"}
-		t.Assign, t.Creation, t.DependsOn = Assign{}, nil, nil
+		t.Assign, t.Creation, t.Updating, t.DependsOn = Assign{}, nil, nil, nil
+		t.Unwritten = []string{"apps"}
 		t.Restorability = Restorability{Level: CaptureOnly, Reason: "No public source shows what a write of this kind does."}
 	}),
 	with(managedAppPolicy(targetedAppConfigurations, "targetedManagedAppConfiguration"), func(t *Type) {
@@ -111,7 +113,9 @@ var protectionRows = []Type{
 		t.Strip.Create = append(slices.Clone(t.Strip.Create), "settings", "settingCount")
 		t.Strip.Update = append(slices.Clone(t.Strip.Update), "settings", "settingCount", "appGroupType", "targetedAppManagementLevels")
 		t.CreateCall.Required = []string{"displayName", "apps", "assignments", "appGroupType"}
-		t.Creation = targetedConfigurationCreation
+		t.Creation, t.Updating = targetedConfigurationCreation, targetedConfigurationUpdating
+		t.Fixed = []string{"targetedAppManagementLevels"}
+		t.Apart = []string{"apps", PartSettings, "object." + appGroup, "object.customSettings"}
 		t.Restorability.Reason = "Secret setting values must be entered by hand."
 	}),
 	{
@@ -131,6 +135,7 @@ var protectionRows = []Type{
 			Create: mobileAppConfigurationState,
 			Update: append([]string{"targetedMobileApps"}, mobileAppConfigurationState...),
 		},
+		Fixed:      []string{"targetedMobileApps"},
 		CreateCall: Call{Method: "POST", Path: mobileAppConfigurations, Required: []string{"@odata.type", "displayName", "targetedMobileApps"}},
 		UpdateCall: Call{Method: "PATCH", Path: mobileAppConfigurations + "/{id}"},
 		DeleteCall: Call{Method: "DELETE", Path: mobileAppConfigurations + "/{id}"},

@@ -20,7 +20,9 @@ func script(collection, bodyKey string, contents ...string) Type {
 		DeleteCall: Call{Method: "DELETE", Path: collection + "/{id}"},
 		// Whether filters are taken is not known.
 		Assign:   assignTo(collection, bodyKey, Unknown, targetsAll...),
-		Creation: contentCreation(contents...),
+		Creation: contentCreation(contents...), Updating: contentUpdating(contents...),
+		// Devices run a script again that is written again.
+		OnChange: contents,
 		Rank:     40, DependsOn: []string{TypeScopeTag, TypeFilter},
 		ReadPermissions: scriptsRead, WritePermissions: scriptsWrite, Lane: LaneIntune,
 		Restorability: Restorability{Level: Full},
@@ -46,6 +48,7 @@ var scriptRows = []Type{
 			Create: []string{"version", "isGlobalScript", "highestAvailableVersion"},
 			Update: []string{"version", "isGlobalScript", "highestAvailableVersion", "deviceHealthScriptType"},
 		}
+		t.Fixed, t.OnChange = []string{"deviceHealthScriptType"}, []string{"detectionScriptContent", "remediationScriptContent"}
 		t.CreateCall.Required = []string{"displayName", "detectionScriptContent", "runAsAccount", "runAs32Bit", "enforceSignatureCheck"}
 		t.Assign.Filters = Yes
 		t.Assign.ItemKeys = []string{"target", "runSchedule", "runRemediationScript"}
@@ -59,6 +62,7 @@ var scriptRows = []Type{
 		t.ID, t.Title, t.FixedPlatform = "macos-custom-attribute-script", "Custom attribute script (macOS)", "macOS"
 		// They answer 400 in a PATCH: a change of one is another script.
 		t.Strip.Update = []string{"customAttributeName", "customAttributeType", "displayName"}
+		t.Fixed = t.Strip.Update
 		t.CreateCall.Required = []string{"displayName", "customAttributeType", "fileName", "scriptContent", "runAsAccount"}
 		t.Restorability.Reason = "A change of name or of the attribute needs a new script, which starts without results."
 	}),

@@ -281,6 +281,8 @@ var foundationRows = []Type{
 		UpdateCall:      Call{Method: "PUT", Path: reusablePolicySettings + "/{id}", Whole: true},
 		DeleteCall:      Call{Method: "DELETE", Path: reusablePolicySettings + "/{id}"},
 		Creation:        reusableCreation,
+		Updating:        reusableUpdating,
+		Fixed:           []string{"settingDefinitionId"},
 		Rank:            20,
 		ReadPermissions: configurationRead, WritePermissions: configurationWrite, Lane: LaneIntune,
 		Restorability: Restorability{Level: Full, Reason: "A change reaches every policy that uses it."},
@@ -315,6 +317,12 @@ var foundationRows = []Type{
 
 // reusableState is what the service counts.
 var reusableState = []string{"version", "referencingConfigurationPolicyCount", "referencingConfigurationPolicies"}
+
+func reusableUpdating(c *change) {
+	if c.body != nil {
+		reusableCreation(&c.creation)
+	}
+}
 
 // reusableCreation sends empty lists of children: null is refused, and so is a
 // setting that is not of the definition that the object names.

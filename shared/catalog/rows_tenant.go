@@ -58,6 +58,7 @@ var tenantRows = []Type{
 		// payloads names the policies that use the filter.
 		t.Volatile = []string{"object.payloads"}
 		t.Strip = Strip{Create: []string{"payloads"}, Update: []string{"payloads", "platform", "assignmentFilterManagementType"}}
+		t.Fixed = []string{"platform", "assignmentFilterManagementType"}
 		t.CreateCall.Required = []string{"displayName", "platform", "rule"}
 		t.Rank = 10
 		t.ReadPermissions, t.WritePermissions = configurationRead, configurationWrite
@@ -85,7 +86,7 @@ var tenantRows = []Type{
 		t.Unordered = prefixed("object.rolePermissions[].resourceActions[].", []string{"allowedResourceActions", "notAllowedResourceActions"})
 		t.Strip = Strip{Create: roleCopies, Update: roleCopies}
 		t.CreateCall.Required = []string{"displayName", "rolePermissions"}
-		t.Creation = roleCreation
+		t.Creation, t.Wanted = roleCreation, roleWanted
 		t.Rank = 10
 		t.ReadPermissions, t.WritePermissions = rbacRead, rbacWrite
 		t.Restorability.Reason = "Roles of Microsoft are kept for comparison and never written."
@@ -123,7 +124,7 @@ var tenantRows = []Type{
 		t.Volatile = append([]string{"object.defaultLocale"}, prefixed("object."+partMessages+"[].", []string{"id", "lastModifiedDateTime"})...)
 		t.Unordered = []string{"object." + partMessages}
 		t.Strip = Strip{Create: []string{"defaultLocale", partMessages}, Update: []string{"defaultLocale", partMessages}}
-		t.Creation = notificationCreation
+		t.Creation, t.Updating, t.Apart = notificationCreation, notificationUpdating, []string{"object." + partMessages}
 		t.Rank = 20
 		t.ReadPermissions, t.WritePermissions = serviceRead, serviceWrite
 	}),
@@ -163,6 +164,8 @@ var tenantRows = []Type{
 		t.CreateCall = Call{Method: "POST", Path: brandingProfiles, Only: brandingHead, Required: []string{"profileName"}}
 		t.Assign = assignTo(brandingProfiles, "assignments", No, "group")
 		t.Creation, t.Normalize = brandingCreation, brandingWithoutImages
+		t.Wanted, t.Updating, t.Apart = brandingWanted, brandingUpdating, brandingImages
+		t.Unwritten = []string{"object.disableClientTelemetry", "object.customPrivacyMessage"}
 		t.Rank = 25
 		t.ReadPermissions, t.WritePermissions = brandRead, brandWrite
 	}),
@@ -173,6 +176,7 @@ var tenantRows = []Type{
 		// Read through deviceManagement itself, the settings are null.
 		Parts:           []Part{{Name: PartObject, Path: "deviceManagement/settings"}},
 		UpdateCall:      Call{Method: "PATCH", Path: "deviceManagement", Wrap: "settings"},
+		Wanted:          settingsWanted,
 		Rank:            50,
 		ReadPermissions: configurationRead, WritePermissions: configurationWrite, Lane: LaneIntune,
 		Restorability: Restorability{Level: Full, Reason: "They are changed in place; every tenant has them."},
@@ -203,6 +207,27 @@ var (
 func roleCreation(c *creation) {
 	if c.doc.Object()["isBuiltInRoleDefinition"] == true {
 		c.err = ErrNotCreatable
+	}
+}
+
+// roleWanted refuses one as well to update it.
+func roleWanted(c *change) {
+	if c.doc.Object()["isBuiltInRoleDefinition"] == true || c.live.Object()["isBuiltInRoleDefinition"] == true {
+		c.refuse(ErrNotUpdatable)
+	}
+}
+
+// settingsWanted leaves settings alone that only one of the two has: Microsoft has
+// added or removed them in between, and refuses what it does not know.
+func settingsWanted(c *change) {
+	for _, name := range sortedNames(c.doc.Object(), c.live.Object()) {
+		_, was := c.doc.Object()[name]
+		_, is := c.live.Object()[name]
+		if was != is && name != odataType {
+			if delete(c.doc.Object(), name); is {
+				c.doc.Object()[name] = c.live.Object()[name]
+			}
+		}
 	}
 }
 
@@ -250,18 +275,55 @@ func notificationCreation(c *creation) {
 			messages = append(messages, m)
 		}
 	})
+	for _, m := range defaultFirst(messages) {
+		body := onlyMembers(m, "locale", "subject", "messageTemplate", "isDefault")
+		if body["isDefault"] != true {
+			delete(body, "isDefault")
+		}
+		c.add("message "+textAt(m, "locale"), "POST", notificationTemplates+"/{id}/"+partMessages, body)
+	}
+}
+
+// defaultFirst sorts messages: the default before the others, by locale.
+func defaultFirst(messages []map[string]any) []map[string]any {
 	slices.SortStableFunc(messages, func(a, b map[string]any) int {
 		if d := cmp.Compare(textAt(b, "isDefault"), textAt(a, "isDefault")); d != 0 { // "true" is after "false"
 			return d
 		}
 		return cmp.Compare(textAt(a, "locale"), textAt(b, "locale"))
 	})
-	for _, m := range messages {
-		body := onlyMembers(m, "locale", "subject", "messageTemplate", "isDefault")
-		if body["isDefault"] != true {
-			delete(body, "isDefault")
+	return messages
+}
+
+// notificationUpdating writes the messages; the template itself keeps its id, which
+// policies name.
+func notificationUpdating(c *change) {
+	c.messages("", notificationTemplates+"/{id}", textAt(c.live.Object(), "id"), c.doc.Object(), c.live.Object())
+}
+
+// brandingWanted leaves the name of the default profile as it is.
+func brandingWanted(c *change) {
+	if c.builtIn {
+		c.keep("object.profileName")
+		c.keep("object.profileDescription")
+	}
+}
+
+// brandingUpdating writes each image on its own, and null for one that is to go.
+func brandingUpdating(c *change) {
+	if c.builtIn {
+		delete(c.body, "profileName")
+		delete(c.body, "profileDescription")
+	}
+	for _, name := range brandingImages {
+		if !c.differs(name) {
+			continue
 		}
-		c.add("message "+textAt(m, "locale"), "POST", notificationTemplates+"/{id}/"+partMessages, body)
+		var sent any
+		if value := textAt(c.doc[name], "value"); value != "" {
+			sent = map[string]any{"type": imageType(value, textAt(c.doc[name], "type")), "value": value}
+		}
+		c.add(name, "PATCH", brandingProfiles+"/{id}", map[string]any{name: sent})
 	}
 }
 

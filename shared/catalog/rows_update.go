@@ -53,6 +53,7 @@ var updateRows = []Type{
 		t.Volatile = []string{"object.newUpdates", "object.inventorySyncStatus", "object.deviceReporting"}
 		t.Unordered, t.Normalize = []string{partDrivers}, driverDecisions
 		t.Strip = Strip{Create: driverState, Update: append([]string{"approvalType"}, driverState...)}
+		t.Fixed, t.Unwritten = []string{"approvalType"}, []string{partDrivers}
 		t.CreateCall.Required = []string{"displayName", "approvalType"}
 		t.Restorability.Reason = "Approvals of single drivers are kept for comparison and not written: they name what the devices of one tenant reported."
 	}),
@@ -66,6 +67,7 @@ var releaseNames = []string{"releaseDateDisplayName", "deployableContentDisplayN
 func featureUpdateCreation(c *creation) {
 	if c.body[ineligibleDevices] == true {
 		delete(c.body, ineligibleDevices)
+		delete(c.want.Object(), ineligibleDevices)
 	}
 }
 
