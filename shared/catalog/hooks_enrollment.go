@@ -288,7 +288,8 @@ func enrollmentNotificationUpdating(c *change) {
 			c.lack(enrollmentTemplates.Name + " of " + ch.name)
 			return
 		}
-		id, path, is := have[ch.name], "", map[string]any{partMessages: []any{}}
+		id, is := have[ch.name], map[string]any{partMessages: []any{}}
+		var path string
 		if id == "" {
 			path = notificationTemplates + "/{" + ch.name + "}"
 		} else {

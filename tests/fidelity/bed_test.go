@@ -50,6 +50,7 @@ type bed struct {
 	deps    operation.Deps
 	client  *http.Client
 	runs    atomic.Int64
+	want    []byte // of the last policy that was made
 	tokens  map[string]string
 }
 
@@ -303,51 +304,66 @@ func (b *bed) create(at tenant, t catalog.Type, payload []byte, mapping catalog.
 	if len(made.Unresolved) > 0 {
 		return "", fmt.Errorf("unresolved: %+v", made.Unresolved)
 	}
+	b.want = made.Want
 	learned := map[string]string{}
-	for _, step := range made.Steps {
+	err = b.apply(at, made.Steps, learned)
+	return learned["id"], err
+}
+
+// apply does steps in order, from what is known.
+func (b *bed) apply(at tenant, steps []catalog.Step, learned map[string]string) error {
+	for _, step := range steps {
 		if step.Needless(learned) {
 			continue
 		}
 		if err := b.do(at, step.Fill(learned), learned); err != nil {
-			return learned["id"], fmt.Errorf("%s: %w", step.Name, err)
+			return fmt.Errorf("%s: %w", step.Name, err)
 		}
 	}
-	return learned["id"], nil
+	return nil
 }
 
-// do sends a step until it finds what it looks for, and waits for what it awaits.
+// do waits for what a step awaits and sends it, until it finds what it looks for.
 func (b *bed) do(at tenant, step catalog.Step, learned map[string]string) error {
-	const tries = 10
+	if err := b.await(at, step.Await); err != nil {
+		return err
+	}
 	for n := 1; ; n++ {
 		answer, err := b.write(at, step)
 		if err != nil {
 			return err
 		}
 		if step.Learn == nil {
-			break
+			return nil
 		}
 		found := step.Learn(answer)
 		maps.Copy(learned, found)
 		if step.Method != http.MethodGet || len(found) > 0 {
-			break
+			return nil
 		}
 		if n == tries {
 			return errors.New("what was made is not found")
 		}
 		b.sim.Advance(time.Minute)
 	}
-	if step.Await.Path == "" {
+}
+
+// tries is how often something is looked at before it is given up.
+const tries = 10
+
+func (b *bed) await(at tenant, a catalog.Await) error {
+	if a.Path == "" {
 		return nil
 	}
 	for range tries {
-		answer, err := b.write(at, catalog.Step{Method: http.MethodGet, Path: step.Await.Path})
+		answer, err := b.write(at, catalog.Step{Method: http.MethodGet, Path: a.Path})
 		if err != nil {
 			return err
 		}
-		if fmt.Sprint(answer[step.Await.Property]) == step.Await.Value {
+		if fmt.Sprint(answer[a.Property]) == a.Value {
 			return nil
 		}
 		b.sim.Advance(time.Minute)
 	}
-	return fmt.Errorf("%s did not become %s", step.Await.Property, step.Await.Value)
+	return fmt.Errorf("%s did not become %s", a.Property, a.Value)
 }

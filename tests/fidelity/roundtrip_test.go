@@ -125,7 +125,13 @@ func TestEveryTypeComesBack(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			b.equal(typ, mapped, b.find(target, typ, second).payload, "the first copy and the second", differences)
+			got := b.find(target, typ, second).payload
+			b.equal(typ, mapped, got, "the first copy and the second", differences)
+			want, _, err := catalog.Cut(b.want, catalog.MemberSecrets) // digests of one tenant
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.verify(typ, want, got)
 			if n := b.sim.Counters().NotModelled; n > 0 {
 				t.Errorf("%d requests were not modelled", n)
 			}
@@ -143,6 +149,14 @@ func elsewhere(typeID, id string) (string, bool) {
 		return "ffffffff" + id[8:], true
 	}
 	return id, true
+}
+
+// verify reports what of an object is not as a write said that it would be.
+func (b *bed) verify(typ catalog.Type, want, got []byte) {
+	b.t.Helper()
+	if paths, err := typ.Unlike(want, got); err != nil || len(paths) > 0 {
+		b.t.Errorf("what was written is not as wanted: %v, %v", paths, err)
+	}
 }
 
 // captures loads an object that cannot be made anew and captures it.
