@@ -293,6 +293,8 @@ type Type struct {
 	// lies apart; see update.go.
 	Wanted, Updating func(*change)
 
+	// Shared: other policies use it, so that a change of it reaches them too.
+	Shared bool
 	// Rank orders restores: a type only refers to types of a lower rank.
 	Rank      int
 	DependsOn []string // ids of types, each standing for all of its collection

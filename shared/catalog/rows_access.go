@@ -66,7 +66,7 @@ var accessRows = []Type{
 		Restorability: Restorability{Level: Full, Reason: "A new policy is created as report-only, so that it locks nobody out. A person turns it on."},
 	},
 	{
-		ID: "named-location", Title: "Named location",
+		ID: "named-location", Title: "Named location", Shared: true,
 		Family: FamilyConditionalAccess, Collection: namedLocations, APIVersion: "beta", ListQuery: "$top=999",
 		NameProperty: "displayName", Identity: []string{"@odata.type", "displayName"},
 		// Global Secure Access makes it.
@@ -83,7 +83,7 @@ var accessRows = []Type{
 		Restorability: Restorability{Level: Full, Reason: "The location of compliant networks is Microsoft's own and is never written."},
 	},
 	{
-		ID: "authentication-strength-policy", Title: "Authentication strength",
+		ID: "authentication-strength-policy", Title: "Authentication strength", Shared: true,
 		Family: FamilyConditionalAccess, Collection: authStrengths, APIVersion: "beta",
 		NameProperty: "displayName", Identity: []string{"policyType", "displayName"},
 		BuiltIn:  BuiltIn{Property: "policyType", Values: []string{"builtIn"}},

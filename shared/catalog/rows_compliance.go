@@ -66,7 +66,7 @@ var complianceRows = []Type{
 		t.Restorability = Restorability{Level: Full}
 	}),
 	{
-		ID: typeComplianceScript, Title: "Compliance script", Family: FamilyCompliance,
+		ID: typeComplianceScript, Title: "Compliance script", Shared: true, Family: FamilyCompliance,
 		Collection: deviceComplianceScripts, APIVersion: "beta",
 		NameProperty: "displayName", FixedPlatform: "windows10", Identity: []string{"displayName"},
 		// A list leaves the content out. There are no assignments: the script runs

@@ -270,7 +270,7 @@ const reusableSelected = "$select=id,displayName,description,settingDefinitionId
 // them.
 var foundationRows = []Type{
 	{
-		ID: typeReusable, Title: "Reusable setting", Family: FamilyConfiguration,
+		ID: typeReusable, Title: "Reusable setting", Shared: true, Family: FamilyConfiguration,
 		Collection: reusablePolicySettings, APIVersion: "beta", ListQuery: reusableSelected + "&$top=999",
 		NameProperty: "displayName", Identity: []string{"displayName", "settingDefinitionId"},
 		Parts:           []Part{object(reusablePolicySettings, reusableSelected+",referencingConfigurationPolicyCount")},

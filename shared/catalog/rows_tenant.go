@@ -52,7 +52,7 @@ func tenantObject(collection string) Type {
 
 var tenantRows = []Type{
 	with(tenantObject(assignmentFilters), func(t *Type) {
-		t.ID, t.Title = TypeFilter, "Assignment filter"
+		t.ID, t.Title, t.Shared = TypeFilter, "Assignment filter", true
 		t.PlatformProperty = "platform"
 		t.Identity = []string{"displayName", "platform", "assignmentFilterManagementType"}
 		// payloads names the policies that use the filter.
@@ -115,6 +115,7 @@ var tenantRows = []Type{
 		t.Restorability = Restorability{Level: PreviewOnly, Reason: "It gives rights to administrators, which is left to a person."}
 	}),
 	with(tenantObject(notificationTemplates), func(t *Type) {
+		t.Shared = true
 		t.ID, t.Title, t.Family = typeNotification, "Notification template", FamilyCompliance
 		t.ListQuery = "$expand=" + partMessages
 		// Enrollment notifications write this one.

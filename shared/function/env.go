@@ -86,6 +86,9 @@ var deadlines = map[run.Operation]time.Duration{
 	run.OpInventorySync:   4 * time.Hour,
 	run.OpBackupSetCreate: 8 * time.Hour,
 	run.OpBackupSetAdd:    8 * time.Hour,
+	run.OpRestorePreview:  8 * time.Hour,
+	run.OpRestoreExecute:  8 * time.Hour,
+	run.OpRestoreRerun:    8 * time.Hour,
 }
 
 // deadline reads how long a run may take, where that is the same for all.
@@ -117,6 +120,9 @@ var queueSettings = map[run.Operation]string{
 	run.OpCaptureSnapshot: "QUEUE_POLICY_CAPTURE_SNAPSHOT_URL",
 	run.OpBackupSetCreate: "QUEUE_BACKUP_SET_CREATE_URL",
 	run.OpBackupSetAdd:    "QUEUE_BACKUP_SET_ADD_POLICIES_URL",
+	run.OpRestorePreview:  "QUEUE_RESTORE_PREVIEW_URL",
+	run.OpRestoreExecute:  "QUEUE_RESTORE_EXECUTE_URL",
+	run.OpRestoreRerun:    "QUEUE_RESTORE_RERUN_URL",
 }
 
 // Main runs a function: it builds the handler once and serves events until

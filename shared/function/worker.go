@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -30,12 +31,14 @@ func Worker(op run.Operation) func(context.Context, *slog.Logger) (any, error) {
 		table := e.must("TABLE_NAME", "the table with all records")
 		urls := e.queues(op)
 		prefix := e.must("SECRET_PREFIX", "where the names of credentials begin")
-		// Only captures write payloads and seal secrets; the others have no access to
-		// the bucket and its keys.
+		// Only what captures or restores has access to the bucket and its keys, and a
+		// preview seals nothing.
 		var place kmsvault.Place
-		if op == run.OpCaptureSnapshot || op == run.OpBackupSetCreate || op == run.OpBackupSetAdd {
+		if !slices.Contains([]run.Operation{run.OpConnectionTest, run.OpInventorySync}, op) {
 			place.Bucket = e.must("ARCHIVE_BUCKET", "the bucket with all payloads")
-			place.SealingKey = e.must("SEALING_KEY_ID", "the KMS key that secret values are sealed with")
+			if op != run.OpRestorePreview {
+				place.SealingKey = e.must("SEALING_KEY_ID", "the KMS key that secret values are sealed with")
+			}
 			place.FingerprintKey = e.must("FINGERPRINT_KEY_ID", "the KMS key of the fingerprints of secret values")
 		}
 		limits := engineLimits(&e)
@@ -52,7 +55,10 @@ func Worker(op run.Operation) func(context.Context, *slog.Logger) (any, error) {
 			Credentials: secretstore.New(secretsmanager.NewFromConfig(cfg), prefix, ""),
 			Endpoint:    endpoint, Version: Version, Log: log, Rates: store,
 		}
-		deps := operation.Deps{Policies: store, Sets: store, Schedules: store, Drifts: store, Names: &operation.Names{}, Connect: connector.Connect, Now: time.Now, Log: log}
+		deps := operation.Deps{Policies: store, Sets: store, Schedules: store, Drifts: store, Runs: store, Records: store, Names: &operation.Names{}, Connect: connector.Connect, Now: time.Now, Log: log}
+		if op.WritesTenant() {
+			deps.ConnectWriter = connector.ConnectWriter
+		}
 		if place.Bucket != "" {
 			objects := s3.NewFromConfig(cfg)
 			deps.Archive = s3archive.New(objects, place.Bucket, s3archive.Options{})

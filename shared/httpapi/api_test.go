@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -21,6 +22,7 @@ import (
 	"time"
 
 	"tenantatlas/shared/httpapi"
+	"tenantatlas/shared/restore"
 	"tenantatlas/shared/run"
 	"tenantatlas/shared/run/memstore"
 	"tenantatlas/shared/start"
@@ -49,6 +51,9 @@ type bed struct {
 	handler   http.Handler
 	policy    run.Policy
 	ended     run.Run       // a run of the tenant that has ended
+	planned   run.Run       // a preview with a plan
+	plan      string        // its document, as paths name it
+	restored  run.Run       // a live restore of another plan, which failed
 	set       run.BackupSet // "Baseline", with the policy
 	schedule  run.Schedule
 }
@@ -183,6 +188,59 @@ func newBed(t *testing.T) *bed {
 	return b
 }
 
+// restores makes a preview with a plan, and a live restore that failed, for tests
+// that need them.
+func (b *bed) restores() {
+	b.t.Helper()
+	if b.planned.ID != "" {
+		return
+	}
+	b.planned = b.preview("plan")
+	b.restored = b.startAt(start.Request{
+		TenantID: own, Principal: run.Principal{UserID: "restorer"}, Operation: run.OpRestoreExecute, Lock: "restore.live", Reason: "CHG1",
+		Input: run.RestoreInput{PlanRunID: b.planned.ID, Digest: b.planned.PlanDigest},
+	})
+	b.restored = b.finish(b.restored, run.Outcome{
+		Item: run.Item{Key: b.policy.ID, Kind: "policy", Name: b.policy.Name, Type: b.policy.Type}, Status: run.OutcomeFailed, Code: "step_failed", Failure: &run.Failure{Code: "step_failed"},
+		Numbers: map[string]int{"written": 1}, Written: &run.Written{Action: run.PlanUpdate, PolicyID: b.policy.ID, GraphID: "g1", Before: 1, BeforeHash: "b", Steps: 1}, At: epoch,
+	})
+	b.queue.sent = nil
+}
+
+// startAt starts a run at the epoch.
+func (b *bed) startAt(req start.Request) run.Run {
+	b.t.Helper()
+	req.Deadline = time.Hour
+	res, err := (&start.Starter{Runs: b.store, Queue: b.queue, Now: func() time.Time { return epoch }, Log: slog.New(slog.DiscardHandler)}).Start(b.t.Context(), req)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return res.Run
+}
+
+// preview is one that planned to update the policy.
+func (b *bed) preview(scope string) run.Run {
+	b.t.Helper()
+	d := restore.Document{
+		Schema: restore.Schema, PolicyID: b.policy.ID, Name: b.policy.Name, Type: b.policy.Type, Action: run.PlanUpdate, Version: 1, GraphID: "g1", Matched: run.MatchID, Fingerprint: "f",
+		Steps: []restore.Step{{Name: "update", Method: "PUT"}}, StepsHash: "s", Warnings: []restore.Warning{{Code: "assign_all"}},
+	}
+	raw, err := d.Encode()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	key, err := b.archive.Put(b.t.Context(), own, raw)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.plan = base64.RawURLEncoding.EncodeToString([]byte(key))
+	r := b.startAt(start.Request{TenantID: own, Principal: run.Principal{UserID: "operator"}, Operation: run.OpRestorePreview, Scope: scope, Input: run.PreviewInput{SetID: "set_01J9Z3T6Q4W8R2N5M7K1P0XYZA"}})
+	return b.finish(r, run.Outcome{
+		Item: run.Item{Key: b.policy.ID, Kind: "policy", Name: b.policy.Name, Type: b.policy.Type}, Status: run.OutcomeSucceeded, Version: 1,
+		Numbers: map[string]int{"update": 1, "toWrite": 1}, Planned: d.Planned(key), At: epoch,
+	})
+}
+
 // finish works a run of one item off.
 func (b *bed) finish(r run.Run, o run.Outcome) run.Run {
 	b.t.Helper()
@@ -195,7 +253,10 @@ func (b *bed) finish(r run.Run, o run.Outcome) run.Run {
 	if err == nil {
 		c := run.Counts{Total: 1}.Add(o.Status)
 		end := &run.RunEnd{Status: c.FinalStatus(), At: at, Failure: o.Failure, Audit: r.EndAudit(c.FinalStatus(), nil, at)}
-		r, err = b.store.CommitSlice(ctx, r.Fence(), run.SliceCommit{Outcomes: []run.Outcome{o}, At: at, End: end})
+		var digest string
+		if digest, err = run.ChainDigest("", []run.Outcome{o}); err == nil {
+			r, err = b.store.CommitSlice(ctx, r.Fence(), run.SliceCommit{Outcomes: []run.Outcome{o}, At: at, PlanDigest: digest, End: end})
+		}
 	}
 	if err != nil {
 		b.t.Fatal(err)
@@ -304,6 +365,12 @@ var need = map[string]run.Role{
 	"POST /v1/tenants/{tenant}/backup-sets/{set}/items":                 run.RoleOperator,
 	"GET /v1/tenants/{tenant}/backup-sets/{set}/coverage":               run.RoleViewer,
 	"GET /v1/tenants/{tenant}/backup-sets/{set}/comparison":             run.RoleViewer,
+	"POST /v1/tenants/{tenant}/backup-sets/{set}/previews":              run.RoleOperator,
+	"POST /v1/tenants/{tenant}/previews":                                run.RoleOperator,
+	"GET /v1/tenants/{tenant}/runs/{run}/plan":                          run.RoleViewer,
+	"GET /v1/tenants/{tenant}/runs/{run}/plan/{document}":               run.RoleViewer,
+	"POST /v1/tenants/{tenant}/restores":                                run.RoleRestorer,
+	"POST /v1/tenants/{tenant}/runs/{run}/reruns":                       run.RoleRestorer,
 	"GET /v1/schedule-times":                                            "",
 	"GET /v1/tenants/{tenant}/schedules":                                run.RoleViewer,
 	"POST /v1/tenants/{tenant}/schedules":                               run.RoleOwner,
@@ -331,6 +398,17 @@ var bodies = map[string]string{
 	"POST /v1/tenants/{tenant}/schedules":               `{"name":"Nightly","operation":"backup_set.create","expression":"cron(0 2 * * ? *)","timeZone":"Europe/Berlin"}`,
 	"PATCH /v1/tenants/{tenant}/schedules/{schedule}":   `{"paused":true}`,
 	"PUT /v1/tenants/{tenant}/subscription":             `{"drift":true,"problems":false}`,
+	"POST /v1/tenants/{tenant}/previews":                `{"versions":[{"policyId":"{policy}","version":1}]}`,
+	"POST /v1/tenants/{tenant}/restores":                `{"planRunId":"{plan}","planDigest":"{digest}","tenantName":"Tenant A","reason":"CHG1"}`,
+	"POST /v1/tenants/{tenant}/runs/{run}/reruns":       `{"which":"failed","tenantName":"Tenant A","reason":"CHG1"}`,
+}
+
+// body is what a valid request of the route sends.
+func (b *bed) body(route string) string {
+	if strings.Contains(route, "restores") {
+		b.restores()
+	}
+	return strings.NewReplacer("{policy}", b.policy.ID, "{plan}", b.planned.ID, "{digest}", b.planned.PlanDigest).Replace(bodies[route])
 }
 
 // queries are what a valid request of the route asks.
@@ -374,7 +452,17 @@ func routes(t *testing.T) []string {
 
 func (b *bed) path(route, tenant string) (method, path string) {
 	method, path, _ = strings.Cut(route+queries[route], " ")
-	return method, strings.NewReplacer("{tenant}", tenant, "{policy}", b.policy.ID, "{run}", b.ended.ID, "{number}", "1", "{user}", "viewer", "{notification}", "bm9uZQ",
+	about := b.ended.ID
+	if strings.Contains(route, "/plan") || strings.Contains(route, "/reruns") {
+		b.restores()
+	}
+	switch {
+	case strings.Contains(route, "/plan"):
+		about = b.planned.ID
+	case strings.Contains(route, "/reruns"):
+		about = b.restored.ID
+	}
+	return method, strings.NewReplacer("{tenant}", tenant, "{policy}", b.policy.ID, "{run}", about, "{document}", b.plan, "{number}", "1", "{user}", "viewer", "{notification}", "bm9uZQ",
 		"{set}", b.set.ID, "{schedule}", b.schedule.ID, "{drift}", run.DriftID(b.ended.ID, b.policy.ID)).Replace(path)
 }
 
@@ -384,7 +472,7 @@ func TestRolesOfEveryRoute(t *testing.T) {
 		for _, role := range append(run.Roles(), "platform-admin", "stranger") {
 			b := newBed(t)
 			method, path := b.path(route, own)
-			a := b.do(string(role), method, path, bodies[route])
+			a := b.do(string(role), method, path, b.body(route))
 			want := need[route]
 			var allowed bool
 			switch want {
@@ -424,7 +512,7 @@ func TestForeignTenantIsForbiddenEverywhere(t *testing.T) {
 			var first []byte
 			for _, tenant := range []string{foreign, absent, "ten_1", "x", "%2e%2e", "T%23" + own} {
 				method, path := b.path(route, tenant)
-				a := b.do(string(role), method, path, bodies[route], "X-Request-Id", "same-for-all")
+				a := b.do(string(role), method, path, b.body(route), "X-Request-Id", "same-for-all")
 				if a.status != http.StatusForbidden || a.code() != "forbidden_tenant" {
 					t.Errorf("%s as %s in %s: %d %s", route, role, tenant, a.status, a.body)
 				}
@@ -444,7 +532,7 @@ func TestUnknownCallersGetNowhere(t *testing.T) {
 	for _, route := range routes(t) {
 		method, path := b.path(route, own)
 		for user, code := range map[string]string{"": "unauthenticated", "expired": "session_expired", "broken": "unauthenticated", "not a user id": "unauthenticated"} {
-			a := b.do(user, method, path, bodies[route])
+			a := b.do(user, method, path, b.body(route))
 			if a.status != http.StatusUnauthorized || a.code() != code || a.header.Get("Content-Type") != "application/problem+json" || a.header.Get("WWW-Authenticate") == "" {
 				t.Errorf("%s as %q: %d %s", route, user, a.status, a.body)
 			}

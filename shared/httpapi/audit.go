@@ -20,12 +20,27 @@ type AuditView struct {
 	Target    *TargetView       `json:"target,omitempty"`
 	Status    string            `json:"status,omitempty"`
 	Details   map[string]string `json:"details,omitempty" doc:"Names and codes, never values"`
+	Objects   []AuditObjectView `json:"objects,omitempty" doc:"What was written to the tenant"`
+}
+
+// AuditObjectView is one object of a tenant that was written.
+type AuditObjectView struct {
+	PolicyID string `json:"policyId"`
+	Name     string `json:"name"`
+	Type     string `json:"type"`
+	Action   string `json:"action" enum:"create,update,delete"`
+	Code     string `json:"code,omitempty"`
+	Before   string `json:"before,omitempty" doc:"Content hash; absent when there was no object"`
+	After    string `json:"after,omitempty" doc:"Content hash; absent when there is none, or it could not be read back"`
 }
 
 func auditView(e run.AuditEvent) AuditView {
 	v := AuditView{
 		At: e.At, Event: e.Event, Actor: InitiatorView{UserID: e.ActorID, Name: e.ActorName}, RunID: e.RunID,
 		Operation: string(e.Operation), Status: string(e.Status), Details: e.Details,
+	}
+	for _, o := range e.Objects {
+		v.Objects = append(v.Objects, AuditObjectView{o.PolicyID, o.Name, o.Type, string(o.Action), o.Code, o.Before, o.After})
 	}
 	if e.Target.ID != "" {
 		v.Target = &TargetView{Kind: string(e.Target.Kind), ID: e.Target.ID, Name: e.Target.Name, Type: e.Target.Type}

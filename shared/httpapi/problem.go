@@ -34,7 +34,10 @@ type Problem struct {
 	Errors    []FieldError `json:"errors,omitempty" doc:"The fields that need a change"`
 	Role      string       `json:"role,omitempty" doc:"The role that is needed"`
 	ActiveRun *RunLink     `json:"activeRun,omitempty" doc:"The run in the way"`
-	headers   http.Header
+	// The preview that is too old, and the live restore that applied a plan before.
+	PreviewRun *RunLink `json:"previewRun,omitempty" doc:"The preview that is too old"`
+	Run        *RunLink `json:"run,omitempty" doc:"The live restore that applied the plan"`
+	headers    http.Header
 }
 
 // FieldError names a field and what is wrong with it. The value is not echoed:
@@ -78,6 +81,7 @@ func (s *server) problem(ctx context.Context, err error, thing string) error {
 	var p *Problem
 	var role *start.RoleError
 	var conflict *start.ConflictError
+	var used *run.PlanUsedError
 	switch {
 	case errors.As(err, &p):
 		return p
@@ -94,6 +98,10 @@ func (s *server) problem(ctx context.Context, err error, thing string) error {
 	case errors.As(err, &conflict):
 		p := newProblem(ctx, "conflict_active_run", params{}.Set(reason.FieldOperation, string(conflict.Active.Operation)))
 		p.ActiveRun = s.runLink(&conflict.Active)
+		return p
+	case errors.As(err, &used):
+		p := newProblem(ctx, "plan_used", nil)
+		p.Run = &RunLink{ID: used.RunID, Operation: string(run.OpRestoreExecute)}
 		return p
 	case errors.Is(err, run.ErrSetBusy):
 		return newProblem(ctx, "set_busy", nil)

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"encoding/json"
 	"math"
 	"net/http"
 	"slices"
@@ -37,6 +38,8 @@ type RunView struct {
 	CancelAt   *time.Time     `json:"cancelAt,omitempty" doc:"When it was asked to stop"`
 	CanceledBy *InitiatorView `json:"canceledBy,omitempty"`
 	Scheduled  bool           `json:"scheduled,omitempty" doc:"A schedule started it"`
+	Reason     string         `json:"reason,omitempty" doc:"Why, as who started a live restore said"`
+	Related    []RelatedRun   `json:"related,omitempty" doc:"Earlier and later runs that have to do with this one; when one run is read"`
 	Links      RunLinks       `json:"links"`
 	Reused     *bool          `json:"reused,omitempty" doc:"Answers of a start only: true when the same run had been started before"`
 }
@@ -91,7 +94,15 @@ type WaitingView struct {
 type RunLinks struct {
 	Self    string `json:"self"`
 	Items   string `json:"items"`
+	Plan    string `json:"plan,omitempty" doc:"Of a preview"`
 	Console string `json:"console,omitempty"`
+}
+
+// RelatedRun is a run that has to do with another one.
+type RelatedRun struct {
+	ID   string `json:"id"`
+	Kind string `json:"kind" enum:"plan,rerun_of,undo_of,applied,rerun,undo" doc:"plan, rerun_of, undo_of: earlier runs; applied, rerun, undo: later ones"`
+	Href string `json:"href"`
 }
 
 func runPath(r *run.Run) string { return "/v1/tenants/" + r.TenantID + "/runs/" + r.ID }
@@ -102,6 +113,9 @@ func (s *server) runLink(r *run.Run) *RunLink {
 
 func (s *server) runLinks(r *run.Run) RunLinks {
 	links := RunLinks{Self: runPath(r), Items: runPath(r) + "/items"}
+	if r.Operation == run.OpRestorePreview {
+		links.Plan = runPath(r) + "/plan"
+	}
 	if s.ConsoleURL != "" {
 		links.Console = s.ConsoleURL + "/t/" + r.TenantID + "/runs/" + r.ID
 	}
@@ -118,7 +132,7 @@ func (s *server) runView(r run.Run) RunView {
 		Counts:    r.Counts, Totals: r.Totals, Progress: progressView(&r, progress),
 		Failure:   failureView(r.Failure, reason.ScopeRun, runParams(&r)),
 		CreatedAt: r.CreatedAt, StartedAt: r.StartedAt, FinishedAt: r.FinishedAt, UpdatedAt: r.UpdatedAt, DeadlineAt: r.DeadlineAt,
-		CancelAt: r.CancelAt, Scheduled: r.Scheduled,
+		CancelAt: r.CancelAt, Scheduled: r.Scheduled, Reason: r.Reason, Related: earlierRuns(r),
 		Links: s.runLinks(&r),
 	}
 	if r.CancelAt != nil {
@@ -134,6 +148,30 @@ func (s *server) runView(r run.Run) RunView {
 	return v
 }
 
+// earlierRuns are the runs that a restore began with, as its input names them.
+func earlierRuns(r run.Run) []RelatedRun {
+	if !slices.Contains([]run.Operation{run.OpRestorePreview, run.OpRestoreExecute, run.OpRestoreRerun}, r.Operation) {
+		return nil
+	}
+	var in struct {
+		PlanRunID string `json:"planRunId"`
+		RerunOf   string `json:"rerunOf"`
+		UndoOf    string `json:"undoOf"`
+	}
+	_ = json.Unmarshal(r.Input, &in) // our own; without it nothing is named
+	var out []RelatedRun
+	for _, e := range []struct{ kind, id string }{{"plan", in.PlanRunID}, {"rerun_of", in.RerunOf}, {"undo_of", in.UndoOf}} {
+		if e.id != "" {
+			out = append(out, relatedRun(r.TenantID, e.kind, e.id))
+		}
+	}
+	return out
+}
+
+func relatedRun(tenantID, kind, runID string) RelatedRun {
+	return RelatedRun{ID: runID, Kind: kind, Href: runPath(&run.Run{TenantID: tenantID, ID: runID})}
+}
+
 // OutcomeView is what became of one item.
 type OutcomeView struct {
 	Key       string         `json:"key" doc:"The internal record that was acted on"`
@@ -146,10 +184,34 @@ type OutcomeView struct {
 	Next      string         `json:"next,omitempty"`
 	Attention bool           `json:"needsAttention"`
 	Failure   *FailureView   `json:"failure,omitempty"`
-	Version   int            `json:"version,omitempty" doc:"Version captured, or found equal"`
+	Version   int            `json:"version,omitempty" doc:"Version captured, found equal, or restored"`
+	Written   *WrittenView   `json:"written,omitempty" doc:"What a live restore did"`
+	Later     string         `json:"supersededBy,omitempty" doc:"The later run that did this item with success"`
 	Numbers   map[string]int `json:"numbers,omitempty"`
 	Attempts  int            `json:"attempts"`
 	At        time.Time      `json:"at"`
+}
+
+// WrittenView is what a live restore did with an item.
+type WrittenView struct {
+	Action     string `json:"action" enum:"create,update,delete"`
+	PolicyID   string `json:"policyId,omitempty" doc:"Of the object that was written; that of a new object differs from the item's key"`
+	GraphID    string `json:"graphId,omitempty"`
+	Before     int    `json:"beforeVersion,omitempty" doc:"The version that holds the state before; absent for a new object"`
+	BeforeHash string `json:"beforeHash,omitempty"`
+	AfterHash  string `json:"afterHash,omitempty" doc:"Absent when the object could not be read back"`
+	Steps      int    `json:"writes" doc:"Requests that wrote"`
+}
+
+// superseded says of items which later run did them with success.
+func superseded(links []run.RunLink) func(key string) string {
+	by := map[string]string{}
+	for _, l := range links {
+		for _, key := range l.Items {
+			by[key] = max(by[key], l.RunID) // ids of runs begin with their time
+		}
+	}
+	return func(key string) string { return by[key] }
 }
 
 func outcomeView(tenantName string) func(run.Outcome) OutcomeView {
@@ -159,6 +221,9 @@ func outcomeView(tenantName string) func(run.Outcome) OutcomeView {
 			Key: o.Item.Key, Kind: o.Item.Kind, Name: o.Item.Name, Type: o.Item.Type, Status: string(o.Status), Code: o.Code,
 			Failure: failureView(o.Failure, reason.ScopeItem, p), Version: o.Version, Numbers: o.Numbers, Attempts: o.Attempts, At: o.At,
 			Attention: o.Status != run.OutcomeSucceeded,
+		}
+		if w := o.Written; w != nil {
+			v.Written = &WrittenView{Action: string(w.Action), PolicyID: w.PolicyID, GraphID: w.GraphID, Before: w.Before, BeforeHash: w.BeforeHash, AfterHash: w.AfterHash, Steps: w.Steps}
 		}
 		if o.Code != "" {
 			code := reason.Code(o.Code)
@@ -223,7 +288,17 @@ func (s *server) registerRuns(api huma.API) {
 			if err != nil {
 				return nil, err
 			}
-			return &struct{ Body RunView }{s.runView(r)}, nil
+			v := s.runView(r)
+			if r.Operation.WritesTenant() || r.Operation == run.OpRestorePreview {
+				links, err := s.Runs.Links(ctx, in.Tenant, in.Run)
+				if err != nil {
+					return nil, s.problem(ctx, err, "run")
+				}
+				for _, l := range links {
+					v.Related = append(v.Related, relatedRun(in.Tenant, string(l.Kind), l.RunID))
+				}
+			}
+			return &struct{ Body RunView }{v}, nil
 		})
 
 	cancelOp := op(http.MethodPost, "/v1/tenants/{tenant}/runs/{run}/cancel", "cancelRun", "Cancel a run", "runs", http.StatusAccepted, http.StatusNotFound, http.StatusConflict)
@@ -274,7 +349,22 @@ func (s *server) registerRuns(api huma.API) {
 			if err != nil {
 				return nil, s.problem(ctx, err, "run")
 			}
-			return listOf(ctx, q, page, outcomeView(r.TenantName)), nil
+			view := outcomeView(r.TenantName)
+			if r.Operation.WritesTenant() {
+				links, err := s.Runs.Links(ctx, in.Tenant, in.Run)
+				if err != nil {
+					return nil, s.problem(ctx, err, "run")
+				}
+				of, later := view, superseded(links)
+				view = func(o run.Outcome) OutcomeView {
+					v := of(o)
+					if v.Later = later(v.Key); v.Later != "" {
+						v.Attention = false
+					}
+					return v
+				}
+			}
+			return listOf(ctx, q, page, view), nil
 		})
 
 	type activeInput struct {

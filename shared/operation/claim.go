@@ -35,3 +35,13 @@ func (r claimReader) Get(ctx context.Context, path, query string, doing reason.D
 func (r claimReader) List(ctx context.Context, path, query string, item func(json.RawMessage) error) error {
 	return r.Reader.List(r.with(ctx), path, query, item)
 }
+
+// claimWriter is the same view of a client that can write.
+type claimWriter struct {
+	claimReader
+	writer Writer
+}
+
+func (w claimWriter) Write(ctx context.Context, method, path string, body json.RawMessage, doing reason.Doing) (json.RawMessage, error) {
+	return w.writer.Write(w.with(ctx), method, path, body, doing)
+}

@@ -3,6 +3,7 @@ package operation
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -46,7 +47,7 @@ type Connector struct {
 type connected struct {
 	rev    int64
 	since  time.Time
-	reader graphReader
+	client Reader
 }
 
 // Clients are kept this long and this many: a rotated secret is read anew in
@@ -58,11 +59,36 @@ const (
 
 // Connect returns a client of the tenant that can only read.
 func (c *Connector) Connect(ctx context.Context, t run.Tenant) (Reader, error) {
+	return c.connect(ctx, t, func(cfg graph.Config) (Reader, error) {
+		reader, err := graph.NewReader(cfg)
+		return graphReader{reader}, err
+	})
+}
+
+// ConnectWriter returns a client of the tenant that can write as well. A connector
+// that made clients of one kind makes no others: what may only read never shares a
+// process with what may write.
+func (c *Connector) ConnectWriter(ctx context.Context, t run.Tenant) (Writer, error) {
+	client, err := c.connect(ctx, t, func(cfg graph.Config) (Reader, error) {
+		writer, err := graph.NewWriter(cfg)
+		return graphWriter{graphReader{writer}, writer}, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	writer, ok := client.(Writer)
+	if !ok {
+		return nil, errors.New("connector made a client that can only read")
+	}
+	return writer, nil
+}
+
+func (c *Connector) connect(ctx context.Context, t run.Tenant, build func(graph.Config) (Reader, error)) (Reader, error) {
 	c.mu.Lock()
 	have, ok := c.clients[t.ID]
 	c.mu.Unlock()
 	if ok && have.rev == t.Rev && time.Since(have.since) < clientLife {
-		return have.reader, nil
+		return have.client, nil
 	}
 	secret, err := c.Credentials.Credential(ctx, t.CredentialRef)
 	if err != nil {
@@ -72,7 +98,7 @@ func (c *Connector) Connect(ctx context.Context, t run.Tenant) (Reader, error) {
 	if c.Rates != nil {
 		limiter = ratelimit.New(c.Rates, t.ID, ratelimit.Options{ShortWait: c.Retry.ShortWait, Log: c.Log})
 	}
-	reader, err := graph.NewReader(graph.Config{
+	client, err := build(graph.Config{
 		Cloud: graph.Cloud(t.Cloud), Endpoint: c.Endpoint, TenantID: t.GraphTenantID, ClientID: t.ClientID, Version: c.Version,
 		Credential: graph.Credential{Secret: secret.ClientSecret, CertificatePEM: secret.Certificate},
 		Observer:   c.observe(t.ID), //nolint:contextcheck // the hook is handed no context
@@ -86,9 +112,8 @@ func (c *Connector) Connect(ctx context.Context, t run.Tenant) (Reader, error) {
 	if c.clients == nil || len(c.clients) >= maxClients {
 		c.clients = map[string]connected{}
 	}
-	made := connected{rev: t.Rev, since: time.Now(), reader: graphReader{reader}}
-	c.clients[t.ID] = made
-	return made.reader, nil
+	c.clients[t.ID] = connected{rev: t.Rev, since: time.Now(), client: client}
+	return client, nil
 }
 
 func (c *Connector) observe(tenantID string) func(graph.Observation) {
@@ -104,7 +129,25 @@ func (c *Connector) observe(tenantID string) func(graph.Observation) {
 }
 
 // graphReader is the Graph client in the words of this package.
-type graphReader struct{ client *graph.Reader }
+type graphReader struct{ client reading }
+
+// reading is what the clients of package graph have in common.
+type reading interface {
+	CheckToken(ctx context.Context) error
+	Get(ctx context.Context, req graph.Request) (graph.Response, error)
+	List(ctx context.Context, req graph.Request, opt graph.ListOptions, fn func(json.RawMessage) error) (graph.Pages, error)
+}
+
+// graphWriter is the Graph client that can write.
+type graphWriter struct {
+	graphReader
+	client *graph.Writer
+}
+
+func (w graphWriter) Write(ctx context.Context, method, path string, body json.RawMessage, doing reason.Doing) (json.RawMessage, error) {
+	resp, err := w.client.Write(ctx, graph.Request{Method: method, Path: path, Doing: doing}, body)
+	return resp.Body, err
+}
 
 func (r graphReader) CheckToken(ctx context.Context) error { return r.client.CheckToken(ctx) }
 

@@ -46,6 +46,13 @@ type Deps struct {
 	Sets      run.BackupSets
 	Schedules run.Schedules
 	Drifts    run.Drifts
+	// Runs is needed for restores: their plans are outcomes of other runs. Records,
+	// ConnectWriter and Sleep are needed for live restores alone.
+	Runs          run.Runs
+	Records       run.Records
+	ConnectWriter func(ctx context.Context, t run.Tenant) (Writer, error)
+	// Sleep waits for what Microsoft does by itself. nil: on the system's clock.
+	Sleep func(ctx context.Context, d time.Duration) error
 	// Vault keeps the secret values that a capture reads; needed for that alone.
 	Vault run.Vault
 	// Names remembers names of objects that policies refer to. nil: nothing is
@@ -58,7 +65,7 @@ type Deps struct {
 
 // Operations lists the operations that this package knows how to bind.
 func Operations() []run.Operation {
-	return []run.Operation{run.OpConnectionTest, run.OpInventorySync, run.OpCaptureSnapshot, run.OpBackupSetCreate, run.OpBackupSetAdd}
+	return []run.Operation{run.OpConnectionTest, run.OpInventorySync, run.OpCaptureSnapshot, run.OpBackupSetCreate, run.OpBackupSetAdd, run.OpRestorePreview, run.OpRestoreExecute, run.OpRestoreRerun}
 }
 
 // Bind returns what makes a claimed run of the operation work, or an error for
@@ -74,6 +81,10 @@ func (d Deps) Bind(op run.Operation) (engine.Bind, error) {
 		bind = newCapture
 	case run.OpBackupSetCreate, run.OpBackupSetAdd:
 		bind = newBackupSet
+	case run.OpRestorePreview:
+		bind = newPreview
+	case run.OpRestoreExecute, run.OpRestoreRerun:
+		return d.bindWriter, nil
 	default:
 		return nil, fmt.Errorf("no worker for operation %q", op)
 	}
@@ -82,11 +93,28 @@ func (d Deps) Bind(op run.Operation) (engine.Bind, error) {
 		if err != nil {
 			return nil, connectVerdict(err)
 		}
-		// Retries are bounded for each claim; what is left to do then waits in the
-		// queue, where the engine spaces it out.
-		claimed := claimReader{Reader: reader, retries: &graph.RetryBudget{}, scheduled: r.Scheduled}
-		return bind(session{Deps: d, run: r, tenant: t, graph: claimed}), nil
+		return bind(session{Deps: d, run: r, tenant: t, graph: claimedBy(r, reader)}), nil
 	}, nil
+}
+
+// claimedBy is the view of one claim. Retries are bounded for each; what is left to
+// do then waits in the queue, where the engine spaces it out.
+func claimedBy(r run.Run, reader Reader) claimReader {
+	return claimReader{Reader: reader, retries: &graph.RetryBudget{}, scheduled: r.Scheduled}
+}
+
+// bindWriter makes a live restore work: the one thing that holds a client which can
+// write.
+func (d Deps) bindWriter(ctx context.Context, r run.Run, t run.Tenant) (engine.Operation, error) {
+	writer, err := d.ConnectWriter(ctx, t)
+	if err != nil {
+		return nil, connectVerdict(err)
+	}
+	if d.Sleep == nil {
+		d.Sleep = graph.SystemClock{}.Sleep
+	}
+	claimed := claimWriter{claimedBy(r, writer), writer}
+	return newLiveRestore(session{Deps: d, run: r, tenant: t, graph: claimed.claimReader}, claimed), nil
 }
 
 // session is one run at work in one tenant.

@@ -166,6 +166,16 @@ var itemEntries = []Entry{
 		"A preview tried to write and was stopped. {tenant} was not changed.",
 		"This is a fault of TenantAtlas; operators were alerted.", FieldMethod).written(),
 
+	item(NeedsReplacement, Warning, AutoNo, as(Blocked),
+		"{setting|A property} is fixed when the policy is made and differs now. Nothing is deleted to change that.",
+		"Delete the policy in Intune and preview again, or leave it.", FieldSetting),
+	item(NotDeletable, Warning, AutoNo, as(Blocked),
+		"The restore created it; objects of this type are not deleted by an undo.",
+		"Delete it in Intune if nothing uses it."),
+	item(DatesPassed, Warning, AutoNo, as(Blocked),
+		"{setting|A date} lies in the past; Microsoft would refuse it or act at once.",
+		"Set the policy by hand with new dates; the version shows the others.", FieldSetting),
+
 	// Live restore.
 	item(TargetChanged, Warning, AutoNo, as(Skipped),
 		"The policy changed in {tenant} after the preview. It was not overwritten.",
@@ -270,6 +280,11 @@ var warningEntries = []Entry{
 	warning(DependencyUnselected, "{items items|Some items} {=items needs/need} others that are not selected.", ""),
 	warning(ApprovalLikely, "Intune may hold {items items|some items} for a second administrator.", ""),
 	warning(VersionOld, "{items versions|Some versions} {=items is/are} older than 90 days.", ""),
+	warning(DeviceAction, "{items items|Some items} can wipe, retire or lock devices that do not comply, or do so sooner than now.", ""),
+	warning(SharedObject, "{items items|Some items} {=items is/are} used by other policies, which change with {=items it/them}.", ""),
+	warning(RightsAdded, "{items roles|Some roles} will give administrators rights that they do not have now.", ""),
+	warning(AppUninstall, "{items items|Some items} will uninstall apps where they do not now.", ""),
+	warning(EnrollmentBlocked, "{items items|Some items} will block platforms from enrollment that are allowed now.", ""),
 	warning(DeleteCreated, "Undo deletes {items objects|the objects} that the restore created.", ""),
 }
 

@@ -64,6 +64,9 @@ const (
 	UnresolvedFilter      Code = "unresolved_filter"
 	UnresolvedScopeTag    Code = "unresolved_scope_tag"
 	WriteBlockedInPreview Code = "write_blocked_in_preview"
+	NeedsReplacement      Code = "needs_replacement"
+	DatesPassed           Code = "dates_passed"
+	NotDeletable          Code = "not_deletable"
 )
 
 // Codes of items: live restore.
@@ -130,4 +133,9 @@ const (
 	ApprovalLikely       Code = "approval_likely"
 	VersionOld           Code = "version_old"
 	DeleteCreated        Code = "delete_created"
+	DeviceAction         Code = "device_action"
+	SharedObject         Code = "shared_object"
+	RightsAdded          Code = "rights_added"
+	AppUninstall         Code = "app_uninstall"
+	EnrollmentBlocked    Code = "enrollment_blocked"
 )

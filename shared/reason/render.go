@@ -100,7 +100,7 @@ var fallbacks = map[Field]string{
 var singular = map[string]string{
 	"policies": "policy", "items": "item", "attempts": "attempt", "objects": "object", "differences": "difference",
 	"days": "day", "seconds": "second", "fields": "field", "groups": "group", "values": "value", "versions": "version",
-	"types": "type", "steps": "step",
+	"types": "type", "steps": "step", "roles": "role",
 }
 
 // render fills a template of this package. Only templates are read for braces:

@@ -122,6 +122,8 @@ type RestoreInput struct {
 	// Items are keys of items of the plan, sorted; none means all that the plan
 	// writes but what it deletes.
 	Items []string `json:"items,omitempty"`
+	// Except are keys of items that are left out, sorted.
+	Except []string `json:"except,omitempty"`
 	// Deletes: what the plan deletes is deleted.
 	Deletes bool `json:"deletes,omitempty"`
 	// RerunOf is the restore whose items are done again; Failed leaves out those

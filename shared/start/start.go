@@ -7,6 +7,7 @@ package start
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -38,6 +39,9 @@ type Request struct {
 	// Scope is what only one run at a time may be about; with the operation it
 	// makes the idempotency key. "" is the whole tenant.
 	Scope string
+	// Lock is what the lock is named by in the place of the operation, "" for that:
+	// operations that exclude each other have it in common.
+	Lock string
 	// PolicyID, when set, must name a policy of the tenant; it becomes the
 	// target and the scope.
 	PolicyID string
@@ -47,6 +51,13 @@ type Request struct {
 	Set        *run.BackupSet
 	SetID      string
 	ChangesSet bool
+	// LinkTo is an earlier run that this one has to do with, LinkKind what. Of a plan
+	// only one run is the live restore.
+	LinkTo   string
+	LinkKind run.LinkKind
+	// Reason is why, as the caller says it. It is kept with the run and in the audit
+	// trail and does not tell two requests apart.
+	Reason string
 	// Input is stored with the run and decides, with the operation, whether two
 	// starts ask for the same.
 	Input any
@@ -82,7 +93,7 @@ type Starter struct {
 // before. Errors: run.ErrNotMember (also for a tenant that does not exist, and for
 // a schedule that is paused or gone), *RoleError, run.ErrTenantDisabled,
 // run.ErrNotFound (the policy or backup set), run.ErrSetBusy, run.ErrKeyTaken,
-// *ConflictError; any other error means that nothing is known to have started.
+// *run.PlanUsedError, *ConflictError; any other error means that nothing is known to have started.
 //
 // A run whose message could not be sent is returned, ended as failed with
 // dispatch_failed and with its lock free.
@@ -95,7 +106,7 @@ func (s *Starter) Start(ctx context.Context, req Request) (Result, error) {
 	if req.PolicyID != "" {
 		scope = req.PolicyID
 	}
-	keyHash := run.Hash(string(req.Operation), scope)
+	keyHash := run.Hash(cmp.Or(req.Lock, string(req.Operation)), scope)
 	payloadHash := run.Hash(string(req.Operation), scope, string(input))
 	var clientKey string
 	if req.IdempotencyKey != "" {
@@ -234,19 +245,24 @@ func (s *Starter) create(ctx context.Context, req Request, view run.StartView, i
 		ID: s.IDs.New(run.PrefixRun, now), TenantID: req.TenantID, TenantName: view.Tenant.Name,
 		Operation: req.Operation, Target: target,
 		Initiator: initiator,
+		Reason:    req.Reason,
 		Input:     input, KeyHash: keyHash, PayloadHash: payloadHash, Scheduled: req.ScheduleID != "",
 		Status: run.StatusQueued, CreatedAt: now, UpdatedAt: now,
 		DeadlineAt: now.Add(req.Deadline), DispatchSeq: 1,
 	}
+	audit := run.AuditEvent{
+		TenantID: r.TenantID, At: now, Event: run.AuditRunRequested,
+		ActorID: r.Initiator.ID(), ActorName: r.Initiator.Name,
+		RunID: r.ID, Operation: r.Operation, Target: r.Target, Status: r.Status,
+	}
+	if req.Reason != "" {
+		audit.Details = map[string]string{"reason": req.Reason}
+	}
 	err := s.Runs.CreateRun(ctx, run.NewRun{
-		Run: r, Role: role,
-		Audit: run.AuditEvent{
-			TenantID: r.TenantID, At: now, Event: run.AuditRunRequested,
-			ActorID: r.Initiator.ID(), ActorName: r.Initiator.Name,
-			RunID: r.ID, Operation: r.Operation, Target: r.Target, Status: r.Status,
-		},
+		Run: r, Role: role, Audit: audit,
 		IdempotencyKey: clientKey, ReplayUntil: now.Add(ReplayFor),
 		Set: set, UsesSet: req.SetID, ChangesSet: req.ChangesSet,
+		LinkTo: req.LinkTo, LinkKind: req.LinkKind,
 	})
 	return r, err
 }

@@ -127,6 +127,7 @@ func environment() []string {
 		"QUEUE_CONNECTION_TEST_URL=" + aws + "/1/connection-test", "QUEUE_INVENTORY_SYNC_URL=" + aws + "/1/inventory-sync",
 		"QUEUE_POLICY_CAPTURE_SNAPSHOT_URL=" + aws + "/1/policy-capture-snapshot",
 		"QUEUE_BACKUP_SET_CREATE_URL=" + aws + "/1/backup-set-create", "QUEUE_BACKUP_SET_ADD_POLICIES_URL=" + aws + "/1/backup-set-add-policies",
+		"QUEUE_RESTORE_PREVIEW_URL=" + aws + "/1/restore-preview", "QUEUE_RESTORE_EXECUTE_URL=" + aws + "/1/restore-execute", "QUEUE_RESTORE_RERUN_URL=" + aws + "/1/restore-rerun",
 		"SCHEDULE_GROUP=group", "SCHEDULE_TARGET_ARN=target", "SCHEDULE_ROLE_ARN=role", "SCHEDULE_FAILURES_ARN=failures",
 		"OIDC_ISSUER=https://issuer.example", "OIDC_CLIENT_ID=client", "OIDC_AUDIENCE=client",
 		"OIDC_AUTHORIZE_URL=https://issuer.example/authorize", "OIDC_TOKEN_URL=https://issuer.example/token", "OIDC_LOGOUT_URL=https://issuer.example/logout",

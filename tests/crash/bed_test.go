@@ -115,7 +115,7 @@ type place struct {
 	urls  map[run.Operation]string
 }
 
-var operations = []run.Operation{run.OpConnectionTest, run.OpInventorySync, run.OpCaptureSnapshot, run.OpBackupSetCreate, run.OpBackupSetAdd}
+var operations = []run.Operation{run.OpConnectionTest, run.OpInventorySync, run.OpCaptureSnapshot, run.OpBackupSetCreate, run.OpBackupSetAdd, run.OpRestorePreview, run.OpRestoreExecute, run.OpRestoreRerun}
 
 func (b *bed) newPlace() *place {
 	b.t.Helper()
@@ -144,6 +144,7 @@ func (p *place) env(aws, graph, trust string) []string {
 		"QUEUE_CONNECTION_TEST_URL=" + p.urls[run.OpConnectionTest], "QUEUE_INVENTORY_SYNC_URL=" + p.urls[run.OpInventorySync],
 		"QUEUE_POLICY_CAPTURE_SNAPSHOT_URL=" + p.urls[run.OpCaptureSnapshot],
 		"QUEUE_BACKUP_SET_CREATE_URL=" + p.urls[run.OpBackupSetCreate], "QUEUE_BACKUP_SET_ADD_POLICIES_URL=" + p.urls[run.OpBackupSetAdd],
+		"QUEUE_RESTORE_PREVIEW_URL=" + p.urls[run.OpRestorePreview], "QUEUE_RESTORE_EXECUTE_URL=" + p.urls[run.OpRestoreExecute], "QUEUE_RESTORE_RERUN_URL=" + p.urls[run.OpRestoreRerun],
 		"SCHEDULE_GROUP=default", "SCHEDULE_TARGET_ARN=arn:aws:lambda:eu-central-1:000000000000:function:scheduler",
 		"SCHEDULE_ROLE_ARN=arn:aws:iam::000000000000:role/fire", "SCHEDULE_FAILURES_ARN=arn:aws:sqs:eu-central-1:000000000000:failures",
 		"GRAPH_URL=" + graph, "AUTHORITY_URL=" + graph, "SSL_CERT_FILE=" + trust,

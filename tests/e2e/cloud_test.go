@@ -84,7 +84,10 @@ var (
 	capture        = operation{"policy.capture_snapshot", "PolicyCaptureSnapshot", "policy-capture-snapshot"}
 	backup         = operation{"backup_set.create", "BackupSetCreate", "backup-set-create"}
 	addPolicies    = operation{"backup_set.add_policies", "BackupSetAddPolicies", "backup-set-add-policies"}
-	operations     = []operation{connectionTest, inventorySync, capture, backup, addPolicies}
+	preview        = operation{"restore.preview", "RestorePreview", "restore-preview"}
+	execute        = operation{"restore.execute", "RestoreExecute", "restore-execute"}
+	rerun          = operation{"restore.rerun", "RestoreRerun", "restore-rerun"}
+	operations     = []operation{connectionTest, inventorySync, capture, backup, addPolicies, preview, execute, rerun}
 )
 
 func output(t testing.TB, name string) string {

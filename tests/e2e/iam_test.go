@@ -108,6 +108,28 @@ func capturing(o operation) []string {
 	)
 }
 
+// previewing is what the worker of previews may: it compares, seals nothing and
+// opens nothing.
+func previewing(o operation) []string {
+	return slices.Concat(
+		worker(o),
+		grants("table", "", "dynamodb:Query"),
+		grants("bucket/t/*/sha256/*", "", "s3:GetObject", "s3:PutObject"),
+		grants("key", via("s3"), "kms:Decrypt", "kms:GenerateDataKey"),
+		grants("fingerprint key", "", "kms:GenerateMac"),
+	)
+}
+
+// restoring is what a worker of live restores may: the only one that opens secret
+// values, to write them back.
+func restoring(o operation) []string {
+	return slices.Concat(
+		previewing(o),
+		grants("bucket/t/*/sealed/*", "", "s3:GetObject", "s3:PutObject"),
+		grants("sealing key", "", "kms:Decrypt", "kms:GenerateDataKey"),
+	)
+}
+
 // permissions is what each function may, and nothing else. A permission that is
 // added or taken away in the template is added or taken away here, by someone
 // who can say why.
@@ -133,6 +155,9 @@ func permissions() map[string][]string {
 		"PolicyCaptureSnapshot": capturing(capture),
 		"BackupSetCreate":       capturing(backup),
 		"BackupSetAddPolicies":  capturing(addPolicies),
+		"RestorePreview":        previewing(preview),
+		"RestoreExecute":        restoring(execute),
+		"RestoreRerun":          restoring(rerun),
 		"Scheduler": slices.Concat(
 			basics("scheduler"),
 			grants("table", "", "dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
@@ -491,11 +516,15 @@ func TestFunctionsCredentialsOpenNothingElse(t *testing.T) {
 		"PolicyCaptureSnapshot": captures(capture),
 		"BackupSetCreate":       captures(backup),
 		"BackupSetAddPolicies":  captures(addPolicies),
-		"Scheduler":             {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "sqs:SendMessage InventorySync", "sqs:SendMessage BackupSetCreate"},
-		"Sweeper":               append(slices.Clone(rescue), "dynamodb:DeleteItem", "dynamodb:Query OpenRuns"),
-		"DeadLetters":           append(slices.Clone(rescue), "sqs:ReceiveMessage RunDeadLetters"),
-		"Notifier":              {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"},
-		"Console":               {},
+		"RestorePreview": append(slices.Clone(records), "dynamodb:Query", "s3:GetObject", "s3:PutObject", "sqs:SendMessage RestorePreview", "sqs:ReceiveMessage RestorePreview",
+			"kms:GenerateMac"),
+		"RestoreExecute": append(captures(execute), "s3:GetObject sealed", "kms:Decrypt"),
+		"RestoreRerun":   append(captures(rerun), "s3:GetObject sealed", "kms:Decrypt"),
+		"Scheduler":      {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "sqs:SendMessage InventorySync", "sqs:SendMessage BackupSetCreate"},
+		"Sweeper":        append(slices.Clone(rescue), "dynamodb:DeleteItem", "dynamodb:Query OpenRuns"),
+		"DeadLetters":    append(slices.Clone(rescue), "sqs:ReceiveMessage RunDeadLetters"),
+		"Notifier":       {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"},
+		"Console":        {},
 	}
 	for _, function := range slices.Sorted(maps.Keys(allowed)) {
 		c := asFunction(t, output(t, function+"FunctionName"))

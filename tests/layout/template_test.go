@@ -68,28 +68,38 @@ func scalars(n *yaml.Node) []string {
 	return all
 }
 
-// In AWS a capture seals for one tenant at a time, nobody else touches the keys of
-// the vault, and nobody opens. That the deployed roles say so is tested on the
-// local stack, but not the condition: stand-ins do not know it.
-func TestKeysOfTheVaultAreForCapturesAlone(t *testing.T) {
-	for key, want := range map[string]struct{ action, condition []string }{
-		"SealingKey.Arn":     {[]string{"kms:GenerateDataKey"}, []string{"!If", "HasAwsEndpoint", "!Ref AWS::NoValue", "StringLike", "kms:EncryptionContext:tenant", "ten_*"}},
-		"FingerprintKey.Arn": {[]string{"kms:GenerateMac"}, nil},
+// In AWS a capture seals for one tenant at a time, a live restore opens as well, a
+// preview does neither, and nobody else touches the keys of the vault. That the
+// deployed roles say so is tested on the local stack, but not the condition:
+// stand-ins do not know it.
+func TestKeysOfTheVaultAreForCapturesAndRestores(t *testing.T) {
+	seal, open := []string{"kms:GenerateDataKey"}, []string{"kms:Decrypt", "kms:GenerateDataKey"}
+	mac := []string{"kms:GenerateMac"}
+	tenant := []string{"!If", "HasAwsEndpoint", "!Ref AWS::NoValue", "StringLike", "kms:EncryptionContext:tenant", "ten_*"}
+	for key, want := range map[string]struct {
+		actions   map[string][]string // by role
+		condition []string
+	}{
+		"SealingKey.Arn": {map[string][]string{
+			"BackupSetAddPoliciesRole": seal, "BackupSetCreateRole": seal, "PolicyCaptureSnapshotRole": seal, "RestoreExecuteRole": open, "RestoreRerunRole": open,
+		}, tenant},
+		"FingerprintKey.Arn": {map[string][]string{
+			"BackupSetAddPoliciesRole": mac, "BackupSetCreateRole": mac, "PolicyCaptureSnapshotRole": mac, "RestorePreviewRole": mac, "RestoreExecuteRole": mac, "RestoreRerunRole": mac,
+		}, nil},
 	} {
 		found := statements(t, key)
-		capturing := []string{"BackupSetAddPoliciesRole", "BackupSetCreateRole", "PolicyCaptureSnapshotRole"}
-		if names := slices.Sorted(maps.Keys(found)); !slices.Equal(names, capturing) {
-			t.Errorf("%s is named by %q, want the roles that capture alone", key, names)
+		if names, roles := slices.Sorted(maps.Keys(found)), slices.Sorted(maps.Keys(want.actions)); !slices.Equal(names, roles) {
+			t.Errorf("%s is named by %q, want %q", key, names, roles)
 			continue
 		}
-		for _, role := range capturing {
+		for role, actions := range want.actions {
 			mine := found[role]
 			if len(mine) != 1 {
 				t.Errorf("%s names %s in %d statements", role, key, len(mine))
 				continue
 			}
-			if got := scalars(member(mine[0], "Action")); !slices.Equal(got, want.action) {
-				t.Errorf("%s: %s may %q, want %q", key, role, got, want.action)
+			if got := scalars(member(mine[0], "Action")); !slices.Equal(got, actions) {
+				t.Errorf("%s: %s may %q, want %q", key, role, got, actions)
 			}
 			var condition []string
 			if node := member(mine[0], "Condition"); node != nil {

@@ -79,6 +79,15 @@ var wants = map[string]want{
 	"backup-set-add-policies-no-such-run.json":     {},
 	"backup-set-add-policies-malformed.json":       {again: 1},
 	"backup-set-add-policies-unknown-version.json": {again: 1},
+	"restore-preview-no-such-run.json":             {},
+	"restore-preview-malformed.json":               {again: 1},
+	"restore-preview-unknown-version.json":         {again: 1},
+	"restore-execute-no-such-run.json":             {},
+	"restore-execute-malformed.json":               {again: 1},
+	"restore-execute-unknown-version.json":         {again: 1},
+	"restore-rerun-no-such-run.json":               {},
+	"restore-rerun-malformed.json":                 {again: 1},
+	"restore-rerun-unknown-version.json":           {again: 1},
 
 	"scheduler-no-such-schedule.json": {fires: true},
 	"scheduler-malformed.json":        {failed: true},
@@ -201,7 +210,7 @@ func events(t *testing.T, root string) []string {
 
 // logicalID is the template's name of the function that an event is for.
 func logicalID(event string) string {
-	for _, function := range []string{"api", "connection-test", "inventory-sync", "policy-capture-snapshot", "backup-set-create", "backup-set-add-policies", "scheduler", "dead-letters", "sweeper", "notifier", "console"} {
+	for _, function := range []string{"api", "connection-test", "inventory-sync", "policy-capture-snapshot", "backup-set-create", "backup-set-add-policies", "restore-preview", "restore-execute", "restore-rerun", "scheduler", "dead-letters", "sweeper", "notifier", "console"} {
 		if !strings.HasPrefix(event, function+"-") {
 			continue
 		}
