@@ -139,12 +139,14 @@ var keyMembers = []string{"preSharedKey", "preSharedKeyIsSet", "sharedSecret", "
 func deviceConfigurationWanted(c *change) {
 	for _, name := range keyMembers {
 		was, is := c.doc.Object()[name], c.live.Object()[name]
-		if name != "preSharedKeyIsSet" {
-			if was != nil && is != nil && spelling(was) != spelling(is) {
-				c.refuse(fmt.Errorf("%s: %w", name, ErrPlaceholder))
-			}
-			c.keep("object." + name)
+		lost := was != nil && is != nil && spelling(was) != spelling(is)
+		if name == "preSharedKeyIsSet" {
+			lost = was == true && is != true // and one too many stays
 		}
+		if lost {
+			c.refuse(fmt.Errorf("%s: %w", name, ErrPlaceholder))
+		}
+		c.keep("object." + name)
 	}
 }
 
@@ -152,6 +154,7 @@ func deviceConfigurationWanted(c *change) {
 // stays. A profile that has none cannot become one that needs it.
 func deviceConfigurationUpdating(c *change) {
 	if c.body != nil {
+		// What c.doc kept of the live one says nothing of what was captured.
 		has := withheld(c.live)
 		for _, name := range withheld(c.doc) {
 			if !slices.Contains(has, name) {
@@ -180,7 +183,7 @@ func deviceConfigurationUpdating(c *change) {
 // root that was only added to would stay trusted.
 func certificatesUpdating(c *change) {
 	paths := certificateReferences(c.doc)
-	if len(paths) == 0 {
+	if len(paths) == 0 || !c.differs(certificates.Name) {
 		return
 	}
 	read := func(d Document, which string) map[string]any {

@@ -48,6 +48,12 @@ func use(row catalog.Type, payload []byte, secrets map[string]string) (wrong err
 			}
 		}
 	}
+	if err := useOn(row, payload, payload, secrets); err != nil {
+		return err
+	}
+	if _, err := row.Delete(payload); err != nil {
+		_ = err.Error()
+	}
 	doc, err := catalog.Decode(payload)
 	if err != nil {
 		return nil
@@ -74,6 +80,38 @@ func use(row catalog.Type, payload []byte, secrets map[string]string) (wrong err
 		}
 	}
 	row.DropVolatile(object)
+	return nil
+}
+
+// useOn updates a live object, and looks at what comes of it.
+func useOn(row catalog.Type, captured, live []byte, secrets map[string]string) (wrong error) {
+	defer func() {
+		if p := recover(); p != nil {
+			wrong = fmt.Errorf("panic of an update: %v", p)
+		}
+	}()
+	for _, mapping := range []catalog.Mapping{catalog.SameTenant, stranger} {
+		change, err := row.Update(captured, live, mapping, secrets)
+		if err != nil {
+			continue
+		}
+		if !json.Valid(change.Want) {
+			return fmt.Errorf("wanted is not JSON: %.200s", change.Want)
+		}
+		if _, err := row.Same(change.Want, live); err != nil {
+			return fmt.Errorf("what is wanted cannot be compared: %w", err)
+		}
+		for _, s := range change.Steps {
+			if s.Method == "" || s.Path == "" || len(s.Body) > 0 && !json.Valid(s.Body) {
+				return fmt.Errorf("step %+v", s)
+			}
+			s.Fill(row.Known("live"))
+			if s.Learn != nil {
+				s.Learn(map[string]any{})
+				s.Learn(nil)
+			}
+		}
+	}
 	return nil
 }
 
@@ -138,8 +176,15 @@ func TestHostileDocuments(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if err := use(f.row, raw, f.secrets); err != nil {
-					t.Fatalf("node %d as %.100v: %v", n, with, err)
+				// What was captured, or what is live; use takes it as both.
+				captured, live := f.payload, raw
+				if random.IntN(2) == 0 {
+					captured, live = raw, f.payload
+				}
+				for _, err := range []error{use(f.row, raw, f.secrets), useOn(f.row, captured, live, f.secrets)} {
+					if err != nil {
+						t.Fatalf("node %d as %.100v: %v", n, with, err)
+					}
 				}
 			}
 		})
@@ -189,6 +234,21 @@ func FuzzRows(f *testing.F) {
 	f.Fuzz(func(t *testing.T, i uint8, payload []byte) {
 		row := all[int(i)%len(all)]
 		if err := use(row, payload, map[string]string{"omaSettings[0].value": "value"}); err != nil {
+			t.Fatalf("%s: %v", row.ID, err)
+		}
+	})
+}
+
+// FuzzUpdate changes any bytes into any others, of every type in turn.
+func FuzzUpdate(f *testing.F) {
+	all := catalog.All()
+	for i, t := range all {
+		f.Add(uint8(i), []byte(`{"graphId":"a/b","object":{"@odata.type":"#microsoft.graph.`+t.ODataType+`","id":"a","displayName":"A","conditions":{"users":{},"applications":{}}},"assignments":[{"target":{}}],"settings":[{"settingInstance":{}}],"secrets":{"omaSettings[0].value":"d"}}`),
+			[]byte(`{"graphId":"a/b","object":{"id":"a","displayName":"B","grantControls":{"authenticationStrength":[]}},"assignments":[],"settings":[],"apps":[],"items":[],"categories":[],"relationships":[]}`))
+	}
+	f.Fuzz(func(t *testing.T, i uint8, captured, live []byte) {
+		row := all[int(i)%len(all)]
+		if err := useOn(row, captured, live, map[string]string{"omaSettings[0].value": "value"}); err != nil {
 			t.Fatalf("%s: %v", row.ID, err)
 		}
 	})

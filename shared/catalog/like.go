@@ -19,11 +19,19 @@ func (t Type) Same(want, got []byte) (bool, error) {
 // of secrets that one of the two has none of. Where want says nothing the service
 // may say something that means nothing: it fills in what a write left out.
 func (t Type) Unlike(want, got []byte) ([]string, error) {
-	w, err := t.content(want)
+	wanted, err := Decode(want)
 	if err != nil {
 		return nil, err
 	}
-	g, err := t.content(got)
+	is, err := Decode(got)
+	if err != nil {
+		return nil, err
+	}
+	w, err := t.content(wanted)
+	if err != nil {
+		return nil, err
+	}
+	g, err := t.content(is)
 	if err != nil {
 		return nil, err
 	}
@@ -50,17 +58,14 @@ func (t Type) Unlike(want, got []byte) ([]string, error) {
 // bag is a list whose order means nothing.
 type bag []any
 
-// content is the normal form of a payload document as it is compared leniently.
-func (t Type) content(payload []byte) (map[string]any, error) {
-	normal, err := t.NormalForm(payload)
+// content is the normal form of a document as it is compared leniently. The
+// document is used up.
+func (t Type) content(doc Document) (map[string]any, error) {
+	normal, err := t.normalise(doc)
 	if err != nil {
 		return nil, err
 	}
-	doc, err := Decode(normal)
-	if err != nil {
-		return nil, err
-	}
-	content := map[string]any(doc)
+	content, _ := normal.(map[string]any)
 	for _, path := range t.Unwritten {
 		drop(content, path)
 	}
@@ -82,6 +87,10 @@ func (t Type) content(payload []byte) (map[string]any, error) {
 	return content, nil
 }
 
+// noIntent are texts that the service answers for what nobody set. Of the last
+// three its own documentation says "no intent".
+var noIntent = []string{"", "none", "devices", "notConfigured", "userDefined", "deviceDefault"}
+
 // filler reports whether a value says no more than its absence: what the service
 // answers for what nobody set.
 func filler(v any) bool {
@@ -91,7 +100,7 @@ func filler(v any) bool {
 	case bool:
 		return !v
 	case string:
-		return v == "" || v == "none" || v == "devices"
+		return slices.Contains(noIntent, v)
 	}
 	return hollow(v)
 }

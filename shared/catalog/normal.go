@@ -152,6 +152,15 @@ func (t Type) NormalForm(payload []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	normal, err := t.normalise(doc)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(normal) // maps are written with sorted keys
+}
+
+// normalise brings a document into its normal form.
+func (t Type) normalise(doc Document) (any, error) {
 	for _, member := range head {
 		delete(doc, member)
 	}
@@ -196,7 +205,7 @@ func (t Type) NormalForm(payload []byte) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return json.Marshal(normal) // maps are written with sorted keys
+	return normal, nil
 }
 
 // DropVolatile removes from an object, as a list shows it, what its row names as

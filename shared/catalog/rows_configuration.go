@@ -94,6 +94,7 @@ func deviceConfiguration() Type {
 		NameProperty: "displayName", PlatformOfType: true, Identity: []string{"displayName", "@odata.type"},
 		Parts:      []Part{object(deviceConfigurations, ""), assignmentsOf(deviceConfigurations)},
 		Strip:      Strip{Create: []string{"version"}, Update: []string{"version"}},
+		Fixed:      []string{"deploymentChannel"}, // of macOS
 		CreateCall: Call{Method: "POST", Path: deviceConfigurations, Required: []string{"@odata.type", "displayName"}},
 		UpdateCall: Call{Method: "PATCH", Path: deviceConfigurations + "/{id}"},
 		DeleteCall: Call{Method: "DELETE", Path: deviceConfigurations + "/{id}"},
@@ -217,7 +218,6 @@ var configurationRows = []Type{
 		t.ID, t.Title = "device-configuration-apple-custom", "Custom profile (Apple)"
 		t.Members = Members{ODataTypes: []string{"iosCustomConfiguration", "macOSCustomConfiguration", "macOSCustomAppConfiguration"}}
 		t.Secrets = []Secret{{Where: "object.payload", Reason: "A configuration profile may hold passwords and keys in clear.", Restorable: true}}
-		t.Fixed = []string{"deploymentChannel"}
 	}),
 }
 

@@ -106,7 +106,7 @@ func (t Type) Update(captured, live []byte, mapping Mapping, secrets map[string]
 		stopped = stopped || !assignment
 		return id
 	})
-	mapped, err := json.Marshal(doc)
+	mapped, err := clone(map[string]any(doc), 0)
 	if err != nil {
 		return Change{}, err
 	}
@@ -141,12 +141,12 @@ func (t Type) Update(captured, live []byte, mapping Mapping, secrets map[string]
 	if out.Want, err = json.Marshal(c.want); err != nil {
 		return Change{}, err
 	}
-	out.Left, err = t.left(mapped, out.Want)
+	out.Left, err = t.left(mapped, c.want)
 	return out, err
 }
 
 // left are the differences between what was captured and what is wanted.
-func (t Type) left(captured, want []byte) ([]string, error) {
+func (t Type) left(captured, want Document) ([]string, error) {
 	t.Unwritten = nil // here they are what is looked for
 	w, err := t.content(captured)
 	if err != nil {
@@ -181,8 +181,10 @@ func (c *change) compare(stopped bool) error {
 	if c.err != nil {
 		return fmt.Errorf("%s: %w", t.ID, c.err)
 	}
-	if err := c.take(); err != nil {
-		return err
+	for _, take := range []func() error{c.takeLive, c.takeWanted} {
+		if err := take(); err != nil {
+			return err
+		}
 	}
 	// What is not resolved is told before it is taken for another value.
 	if !stopped {
@@ -191,7 +193,7 @@ func (c *change) compare(stopped bool) error {
 		}
 	}
 	c.keepUnwritten()
-	if err := c.take(); err != nil {
+	if err := c.takeWanted(); err != nil {
 		return err
 	}
 	if t.SecretReads != nil {
@@ -204,29 +206,34 @@ func (c *change) compare(stopped bool) error {
 	return nil
 }
 
-func (c *change) take() error {
-	for _, one := range []struct {
-		doc  Document
-		into *map[string]any
-	}{{c.doc, &c.wantContent}, {c.live, &c.liveContent}} {
-		text, err := json.Marshal(one.doc)
-		if err != nil {
-			return err
-		}
-		if *one.into, err = c.t.content(text); err != nil {
-			return err
-		}
+func (c *change) takeWanted() (err error) {
+	c.wantContent, err = c.t.contentOf(c.doc)
+	return err
+}
+
+func (c *change) takeLive() (err error) {
+	c.liveContent, err = c.t.contentOf(c.live)
+	return err
+}
+
+// contentOf is the content of a document that is still needed.
+func (t Type) contentOf(doc Document) (map[string]any, error) {
+	copied, err := clone(map[string]any(doc), 0)
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	return t.content(copied)
 }
 
 // at is the value of the content at a path of plain names.
 func at(content any, path string) (any, bool) {
-	for name := range strings.SplitSeq(path, ".") {
+	for more := true; more; {
 		object, ok := content.(map[string]any)
 		if !ok {
 			return nil, false
 		}
+		var name string
+		name, path, more = cutName(path)
 		if content, ok = object[name]; !ok {
 			return nil, false
 		}

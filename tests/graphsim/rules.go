@@ -1494,7 +1494,10 @@ func strengthRules() *writeRules {
 				return w.x.fail(p)
 			}
 			e := w.old.clone()
-			before, _ := e.props.get("allowedCombinations")
+			before, ok := e.props.get("allowedCombinations")
+			if !ok {
+				before = json.RawMessage("[]")
+			}
 			e.props = e.props.with("allowedCombinations", arrayBytes(list))
 			w.store(w.c, w.touched(e))
 			return w.x.one(metadataRoot+"microsoft.graph.updateAllowedCombinationsResult", object{}.with("currentCombinations", arrayBytes(list)).
