@@ -1247,43 +1247,35 @@ func TestRestoreOrder(t *testing.T) {
 	}
 }
 
-// What only a plan, an update, a capture or a client of Graph can get wrong; the
-// rows say what they need for it.
+// What only a plan, a capture or a client of Graph can get wrong; the rows say what
+// they need for it. Mistakes of updates are in hazards_update_test.go.
 //
 // Every type: success is any 2xx, then a read; a read after a create answers 404
 // for a while; a list is read to its end before an object is taken for missing.
 //
-// Settings: after a PUT the settings are read and compared; the body of a PUT holds
-// the scope tags and the description.
+// Settings: after a PUT the settings are read and compared.
 //
-// Device configurations: a PATCH leaves what was added after the version, so null
-// is sent for it and the plan lists it; pause and rollback are a choice of their own.
+// Device configurations: pause and rollback are a choice of their own, which a plan
+// shows.
 //
 // Certificates: names that several profiles have are told apart by their derived
-// type when the mapping is made; assignments wait for those of the certificates; a
-// collection of references is replaced and not added to; a key that is null is left
-// out of a PATCH.
+// type when the mapping is made; assignments wait for those of the certificates.
 //
 // Compliance: the plan warns of retire, wipe, remote lock and of shorter grace
-// periods; after a PATCH the actions are sent by scheduleActionsForRules or
-// setScheduledActions; an exclusion that goes is blocked.
-//
-// Notification templates: messages are matched by locale, which no PATCH takes; a
-// template is updated in place, since policies name its id.
+// periods; an exclusion that goes is blocked.
 //
 // Administrative templates: the removal of a file lists the policies that use it
 // and stops; a policy waits until its file is available; one that has a successor
 // in the settings catalog is reported as moved.
 //
-// Intents: one whose name is that of a configuration policy is reported as moved;
-// updateSettings leaves other settings as they are; none is written while it moves.
+// Intents: one whose name is that of a configuration policy is reported as moved.
 //
-// Scripts: a content of equal bytes is not written; a custom attribute with another
-// name is planned as a new script.
+// Scripts: a custom attribute with another name is planned as a new script, with a
+// warning.
 //
 // Reusable settings: the plan says how many policies use one.
 //
-// Filters: the plan says how many assignments use one; another platform is refused.
+// Filters: the plan says how many assignments use one.
 //
 // Roles: the plan lists actions that come and go; the operator's own group is not
 // removed.

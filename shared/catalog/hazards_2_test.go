@@ -970,24 +970,20 @@ func TestTypesThatAreNeverWritten(t *testing.T) {
 	}
 }
 
-// Mistakes that only an update, a plan, a preview or whoever does the steps can
-// make, for the restore to test:
+// Mistakes that only a plan, a preview or whoever does the steps can make, for the
+// restore to test. Those of updates are in hazards_update_test.go.
 //
 //   - enrolment: a restriction that blocks a platform is written before its groups
-//     are found; a default is changed by the captured id; priorities are set in
-//     another than ascending order over several policies
-//   - Autopilot: a change of deviceType becomes a delete and a create; all devices
-//     are assigned together with exclusions
+//     are found; priorities are set in another than ascending order over several
+//     policies
+//   - Autopilot: all devices are assigned together with exclusions
 //   - Apple: a profile becomes the default without being asked for
 //   - app protection: two writers of one policy at once lose apps from its list
-//   - app configuration: the first of several apps of one name is taken; an update
-//     of customSettings or settings with some of them removes the others; payloads
+//   - app configuration: the first of several apps of one name is taken; payloads
 //     show in logs
-//   - apps: an uninstall is assigned without a second approval; an update of one
-//     kind of relationship removes the other
+//   - apps: an uninstall is assigned without a second approval
 //   - Windows 365: a policy is deleted while it is assigned
-//   - Conditional Access: an update leaves out what is to be emptied; a context id
-//     that means something else in the target is reused; a location in use is made
-//     untrusted or deleted
+//   - Conditional Access: a context id that means something else in the target is
+//     reused; a location in use is made untrusted or deleted
 //   - groups: the first of several of one name is taken; a dynamic group is matched
 //     with a static one

@@ -202,6 +202,12 @@ func TestWhatWasAddedIsTakenAway(t *testing.T) {
 	}); names(body(t, c, "update"), "lastModifiedDateTime") {
 		t.Error("a date of the service is sent")
 	}
+	app := readFixture(t, "mobile-app-store")
+	if _, c := app.updated(t, func(doc catalog.Document) {
+		doc.Object()["usedLicenseCount"], doc.Object()["notes"] = json.Number("7"), "another"
+	}); names(body(t, c, "update"), "usedLicenseCount") {
+		t.Error("a count of the service is sent")
+	}
 }
 
 // A list that is sent is the whole truth, so all of it is, or an empty one.
@@ -262,6 +268,13 @@ func TestAssignmentsOfASetAreLeftToIt(t *testing.T) {
 	})
 	if desk := reference(t, f, catalog.TypeGroup, "Service desk"); strings.Contains(texts(c), desk) || !hasStep(c, "assign") {
 		t.Errorf("the assignment of a set is made: %s", texts(c))
+	}
+	// Those that the set has now are still there afterwards.
+	change, _ = f.updated(t, func(doc catalog.Document) {
+		doc["assignments"] = []any{map[string]any{"id": "x", "source": "policySets", "target": map[string]any{"@odata.type": "#microsoft.graph.groupAssignmentTarget", "groupId": "of the set"}}}
+	})
+	if len(change.Steps) != 1 || !strings.Contains(string(change.Want), "of the set") || strings.Contains(string(change.Steps[0].Body), "of the set") {
+		t.Errorf("%+v", change.Steps)
 	}
 }
 
@@ -729,7 +742,9 @@ func TestFixedMembersAreNamed(t *testing.T) {
 	}
 	// What is not found is told as such, and not as another value.
 	f := readFixture(t, "mobile-app-configuration")
-	c, err := f.to(elsewhere(catalog.TypeApp), t, func(catalog.Document) {})
+	c, err := f.to(elsewhere(catalog.TypeApp), t, func(doc catalog.Document) {
+		doc.Object()["targetedMobileApps"] = []any{"the same app, as it is called here"}
+	})
 	if ids, onlyAssignment := unresolvedOf(catalog.Creation{Unresolved: c.Unresolved}, catalog.TypeApp); err != nil || len(ids) == 0 || onlyAssignment {
 		t.Errorf("an app that is not there: %v, %v", ids, err)
 	}
@@ -938,6 +953,10 @@ func TestStatusPageSaysItsAppsInAnUpdate(t *testing.T) {
 		if err != nil || len(change.Steps) != 1 || !strings.Contains(string(change.Steps[0].Body), `"selectedMobileAppIds":[]`) {
 			t.Errorf("%v: %v, %+v", captured, err, change.Steps)
 		}
+	}
+	none := f.changed(t, func(doc catalog.Document) { doc.Object()["selectedMobileAppIds"] = nil })
+	if _, c := none.updated(t, renamed(f)); !same(body(t, c, "update")["selectedMobileAppIds"], []any{}) {
+		t.Errorf("another name alone: %s", texts(c))
 	}
 	c, err := f.to(elsewhere(catalog.TypeApp), t, func(catalog.Document) {})
 	if ids, onlyAssignment := unresolvedOf(catalog.Creation{Unresolved: c.Unresolved}, catalog.TypeApp); err != nil || len(ids) != 2 || onlyAssignment {

@@ -99,7 +99,7 @@ func accessWanted(c *change) {
 	case nil:
 		c.keep("object.state")
 	default:
-		if c.live.Object()["state"] != object["state"] {
+		if spelling(c.live.Object()["state"]) != spelling(object["state"]) {
 			object["state"] = accessReportOnly
 		}
 	}

@@ -205,6 +205,32 @@ func TestSecretOfNoSetting(t *testing.T) {
 	}
 }
 
+// Values that cannot be compared in Go stand in the place of any member, on both
+// sides at once.
+func TestHostileMembers(t *testing.T) {
+	for _, f := range allFixtures(t) {
+		doc, err := catalog.Decode(f.payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, holder := range []map[string]any{doc, doc.Object()} {
+			for name, was := range holder {
+				for _, with := range []any{map[string]any{"a": 1}, []any{1}, []any{map[string]any{"locale": []any{}, "id": map[string]any{}}}} {
+					holder[name] = with
+					raw, err := json.Marshal(doc)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if err := useOn(f.row, raw, raw, f.secrets); err != nil {
+						t.Fatalf("%s: %s as %v: %v", f.name, name, with, err)
+					}
+				}
+				holder[name] = was
+			}
+		}
+	}
+}
+
 // Nesting is bounded, wherever it lies, and costs no time.
 func TestDeepDocuments(t *testing.T) {
 	for _, row := range catalog.All() {

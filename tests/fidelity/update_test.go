@@ -1,6 +1,7 @@
 package fidelity
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -243,6 +244,9 @@ func (u *updated) change(what string, mutate func(*mutation)) catalog.Change {
 	change, err := u.typ.Update(u.first, live.payload, u.mapping, u.secrets)
 	if err != nil {
 		u.t.Fatalf("%s: %v", what, err)
+	}
+	if again, err := u.typ.Update(u.first, live.payload, u.mapping, u.secrets); err != nil || shown(again.Steps) != shown(change.Steps) || !bytes.Equal(again.Want, change.Want) {
+		u.t.Errorf("%s: another update makes other steps, %v", what, err)
 	}
 	if len(change.Unresolved) > 0 {
 		u.t.Errorf("%s: unresolved: %+v", what, change.Unresolved)
@@ -701,6 +705,40 @@ func another(kind string) func(*mutation) {
 	return func(m *mutation) {
 		m.store(m.typ.Collection, map[string]any{"@odata.type": "#microsoft.graph." + kind, "id": "00000000-0000-4000-8000-0000000000ad_Other", "displayName": "First", "priority": json.Number("1"), "limit": json.Number("5")})
 		m.doc.Object()["priority"] = json.Number("2")
+	}
+}
+
+// What a restore made can be taken away again, whatever the service asks for first.
+func TestEveryTypeIsDeleted(t *testing.T) {
+	deleted := 0
+	for _, typ := range catalog.All() {
+		if typ.Restorability.Level != catalog.Full || typ.BuiltIn.Only {
+			continue
+		}
+		t.Run(typ.ID, func(t *testing.T) {
+			u := newUpdated(t, typ, variant{id: typ.ID})
+			steps, err := typ.Delete(u.was.payload)
+			if errors.Is(err, catalog.ErrNotDeletable) {
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := u.apply(u.at, steps, typ.Known(u.was.GraphID)); err != nil {
+				t.Fatal(err)
+			}
+			objects, err := u.sim.Objects(u.at.graphID, typ.Collection)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if slices.ContainsFunc(objects, func(o graphsim.ObjectInfo) bool { return o.ID == u.id }) {
+				t.Error("it is still there")
+			}
+			deleted++
+		})
+	}
+	if deleted < 40 {
+		t.Errorf("objects of %d types were deleted", deleted)
 	}
 }
 
