@@ -184,6 +184,12 @@ func losses(row catalog.Type) [][2]string {
 	case b.Property != "":
 		out = append(out, [2]string{made, "They are kept for comparison and never written."})
 	}
+	if len(row.Fixed) > 0 {
+		out = append(out, [2]string{"another " + codes(row.Fixed) + " in place", "Fixed when an object is made: it would have to be deleted and made anew, which is left to a person."})
+	}
+	for _, path := range row.Unwritten {
+		out = append(out, [2]string{code(path), "No write takes it."})
+	}
 	if row.CreateCall.Method == "" && !b.Only {
 		out = append(out, [2]string{"a new object", "Graph has no call that creates one."})
 	}

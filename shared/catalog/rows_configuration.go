@@ -179,7 +179,7 @@ var configurationRows = []Type{
 	}),
 	with(deviceConfiguration(), func(t *Type) {
 		t.ID, t.Title, t.Family = "windows-update-ring", "Update ring", FamilyUpdates
-		t.Members = Members{ODataTypes: []string{"windowsUpdateForBusinessConfiguration"}}
+		t.Members, t.Fixed = Members{ODataTypes: []string{"windowsUpdateForBusinessConfiguration"}}, nil
 		t.Volatile = prefixed("object.", ringState)
 		t.Strip.Create = append(t.Strip.Create, ringState...)
 		t.Strip.Update = append(t.Strip.Update, ringState...)
@@ -198,7 +198,7 @@ var configurationRows = []Type{
 		t.Strip.Create = append(t.Strip.Create, omaOwn...)
 		t.Strip.Update = append(t.Strip.Update, omaOwn...)
 		t.Creation, t.Updating = omaCreation, omaUpdating
-		t.OnChange = []string{"omaSettings"}
+		t.OnChange, t.Fixed = []string{"omaSettings"}, nil // none is of macOS
 		t.CreateCall.Required = append(slices.Clone(t.CreateCall.Required), "omaSettings")
 		t.Restorability.Reason = "When every encrypted value could be read."
 	}),

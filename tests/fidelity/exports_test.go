@@ -190,9 +190,60 @@ func (b *bed) comeBack(all []run.Policy) {
 		if err != nil {
 			b.t.Fatal(err)
 		}
-		b.equal(typ, mapped, b.find(target, typ, id).payload, fmt.Sprintf("%q and its copy", p.Name), differences)
+		got := b.find(target, typ, id)
+		b.equal(typ, mapped, got.payload, fmt.Sprintf("%q and its copy", p.Name), differences)
+		b.settled(typ, c, got, mapping)
+		b.touched(typ, c, id, mapping)
 	}
 	b.t.Logf("%d policies came back", made)
+}
+
+// touched has an administrator edit the policy, and takes the edit back.
+func (b *bed) touched(typ catalog.Type, c captured, id string, mapping catalog.Mapping) {
+	b.t.Helper()
+	if typ.Restorability.Level != catalog.Full || typ.SecretReads != nil {
+		return
+	}
+	if err := b.sim.Touch(target.graphID, typ.Collection, id); err != nil {
+		b.t.Fatal(err)
+	}
+	live := b.find(target, typ, id)
+	change, err := typ.Update(c.payload, live.payload, mapping, c.secrets)
+	if replace := (*catalog.ReplacementError)(nil); errors.As(err, &replace) {
+		return
+	}
+	if err != nil {
+		b.t.Errorf("%s %q: %v", typ.ID, c.Name, err)
+		return
+	}
+	if err := b.apply(target, change.Steps, typ.Known(live.GraphID)); err != nil {
+		b.t.Errorf("%s %q: %v", typ.ID, c.Name, err)
+		return
+	}
+	if len(change.Steps) == 0 && len(change.Left) == 0 {
+		b.t.Errorf("%s %q: an edit is no change", typ.ID, c.Name)
+	}
+	b.settled(typ, c, b.find(target, typ, id), mapping)
+}
+
+// settled demands that a policy that was made anew is as it was wanted, and needs no
+// update.
+func (b *bed) settled(typ catalog.Type, c, got captured, mapping catalog.Mapping, lists ...map[string][]difference) {
+	b.t.Helper()
+	if typ.Restorability.Level != catalog.Full || typ.SecretReads != nil { // digests of one tenant
+		return
+	}
+	paths, err := typ.Unlike(b.want, got.payload) // a restored one is as a new one
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if paths = slices.DeleteFunc(paths, func(p string) bool { return allowed(typ, p, lists...) }); len(paths) > 0 {
+		b.t.Errorf("%s %q is not as it was wanted: %v", typ.ID, c.Name, paths)
+	}
+	change, err := typ.Update(c.payload, got.payload, mapping, c.secrets)
+	if err != nil || len(change.Steps) > 0 && len(lists) == 0 {
+		b.t.Errorf("%s %q is written again: %v%s", typ.ID, c.Name, err, shown(change.Steps))
+	}
 }
 
 // compareWithFiles checks that everything that the files hold was captured.

@@ -207,7 +207,9 @@ func (b *bed) comesBack(c captured, doc catalog.Document) bool {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	b.equal(typ, mapped, b.find(target, typ, id).payload, typ.ID+" and its copy", differences, ownMade, drawn)
+	got := b.find(target, typ, id)
+	b.equal(typ, mapped, got.payload, typ.ID+" and its copy", differences, ownMade, drawn)
+	b.settled(typ, c, got, elsewhere, ownMade, drawn)
 	return true
 }
 
