@@ -191,7 +191,7 @@ func TestHostileDocuments(t *testing.T) {
 	}
 }
 
-const hostileRounds = 40
+const hostileRounds = 20
 
 // A value that has come for a setting that the policy no longer shows as one does
 // not stop the program.

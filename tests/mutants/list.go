@@ -46,6 +46,7 @@ const (
 	normalGo   = "shared/catalog/normal.go"
 	pathGo     = "shared/catalog/path.go"
 	creationGo = "shared/catalog/creation.go"
+	updateGo   = "shared/catalog/update.go"
 	reportGo   = "shared/httpapi/policytypes.go"
 	keysGo     = "shared/kmsvault/tenantkeys.go"
 )
@@ -212,6 +213,14 @@ var mutants = []mutant{
 	{"digests are shown", normalGo, "Cut(payload, MemberSecrets)", "Cut(payload, memberSchema)", catalogue},
 	{"a type in a path is cut in two", pathGo, "\tif rest, is := strings.CutPrefix(path, odataType); is &&", "\tif rest, is := strings.CutPrefix(path, odataType); false && is &&", catalogue},
 	{"an assignment without one of its groups", creationGo, "\tif !unassignable && !t", "\tif !t", catalogue},
+	{"what was added stays", updateGo, "\tc.clear()\n", "", catalogue},
+	{"an update assigns some of the groups", updateGo, "if unassignable || t.Assign.OnRequest {", "if t.Assign.OnRequest {", catalogue},
+	{"another kind of object is written over", updateGo, "\tif len(members) > 0 {\n", "\tif false {\n", catalogue},
+	{"an equal script runs again", updateGo, "range t.onChange() {", "range t.onChange()[:0] {", catalogue},
+	{"another secret is no change", updateGo, "return c.secretsDiffer || len", "return len", catalogue},
+	{"what the service made is updated", updateGo, "|| c.builtIn && !t.BuiltIn.Writable", "", catalogue},
+	{"an access policy is switched on", "shared/catalog/hooks_access.go", "\t\tif spelling(c.live.Object()[\"state\"]) != spelling(object[\"state\"]) {\n", "\t\tif false {\n", catalogue},
+	{"a removed control survives", "shared/catalog/hooks_access.go", "\tempty(c.body, live)\n", "", catalogue},
 	{"what was learned is filled again", creationGo, "names.Replace(s.Path), names", "names.Replace(names.Replace(s.Path)), names", catalogue},
 
 	// What a version can restore.
