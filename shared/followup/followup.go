@@ -1,13 +1,15 @@
 // Package followup does what the end of a run brings about beside its own
 // notification: the set it filled is counted, what it found of the tenant's
-// connection is noted, and members are told what they asked to be told of runs that
+// connection is noted, what a re-run made up for is marked, and members are told what they asked to be told of runs that
 // nobody started by hand. Everything can be repeated, since a stream repeats.
 package followup
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"tenantatlas/shared/backupset"
@@ -24,6 +26,8 @@ type Store interface {
 	Tenant(ctx context.Context, tenantID string) (run.Tenant, error)
 	NoteConnection(ctx context.Context, tenantID string, at time.Time, fault *run.ConnectionFault) error
 	PutNotification(ctx context.Context, n run.Notification) error
+	Outcomes(ctx context.Context, q run.OutcomeQuery, p run.PageRequest) (run.Page[run.Outcome], error)
+	Supersede(ctx context.Context, tenantID, runID, byRunID string, items []string) error
 }
 
 // Follower follows up on ended runs.
@@ -34,7 +38,57 @@ func (f Follower) Ended(ctx context.Context, r run.Run) error {
 	if !r.Status.Terminal() {
 		return nil
 	}
-	return errors.Join(f.count(ctx, r), f.connection(ctx, r), f.tell(ctx, r))
+	return errors.Join(f.count(ctx, r), f.connection(ctx, r), f.tell(ctx, r), f.supersede(ctx, r))
+}
+
+// supersede marks the items that had not succeeded in a restore and that its re-run
+// did with success.
+func (f Follower) supersede(ctx context.Context, r run.Run) error {
+	var in run.RestoreInput
+	if r.Operation != run.OpRestoreRerun || r.Counts.Succeeded == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(r.Input, &in); err != nil || in.RerunOf == "" {
+		return nil //nolint:nilerr // a record that says nothing will say nothing the next time
+	}
+	done, err := f.keys(ctx, r.TenantID, r.ID, run.OutcomeSucceeded)
+	if err != nil {
+		return err
+	}
+	open, err := f.keys(ctx, r.TenantID, in.RerunOf, run.OutcomeFailed, run.OutcomeSkipped)
+	if err != nil {
+		return err
+	}
+	succeeded := make(map[string]bool, len(done))
+	for _, key := range done {
+		succeeded[key] = true
+	}
+	items := slices.DeleteFunc(open, func(key string) bool { return !succeeded[key] })
+	if len(items) == 0 {
+		return nil
+	}
+	slices.Sort(items)
+	if err := f.Store.Supersede(ctx, r.TenantID, in.RerunOf, r.ID, items); err != nil && !errors.Is(err, run.ErrNotFound) {
+		return fmt.Errorf("mark superseded items: %w", err)
+	}
+	return nil
+}
+
+// keys are the items of a run that ended in one of the ways.
+func (f Follower) keys(ctx context.Context, tenantID, runID string, statuses ...run.OutcomeStatus) ([]string, error) {
+	var keys []string
+	for cursor := ""; ; {
+		page, err := f.Store.Outcomes(ctx, run.OutcomeQuery{TenantID: tenantID, RunID: runID, Statuses: statuses}, run.PageRequest{Limit: 200, Cursor: cursor})
+		if err != nil {
+			return nil, fmt.Errorf("read outcomes: %w", err)
+		}
+		for _, o := range page.Items {
+			keys = append(keys, o.Item.Key)
+		}
+		if cursor = page.Next; cursor == "" {
+			return keys, nil
+		}
+	}
 }
 
 func (f Follower) count(ctx context.Context, r run.Run) error {

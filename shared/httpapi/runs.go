@@ -203,15 +203,31 @@ type WrittenView struct {
 	Steps      int    `json:"writes" doc:"Requests that wrote"`
 }
 
-// superseded says of items which later run did them with success.
-func superseded(links []run.RunLink) func(key string) string {
+// maxReruns bounds how far re-runs of re-runs are followed.
+const maxReruns = 20
+
+// superseded says of items which later run did them with success: a re-run, or a
+// re-run of that.
+func (s *server) superseded(ctx context.Context, r run.Run) (func(key string) string, error) {
 	by := map[string]string{}
-	for _, l := range links {
-		for _, key := range l.Items {
-			by[key] = max(by[key], l.RunID) // ids of runs begin with their time
+	looked := 0
+	for later := []string{r.ID}; len(later) > 0 && looked < maxReruns; looked++ {
+		links, err := s.Runs.Links(ctx, r.TenantID, later[0])
+		if err != nil {
+			return nil, err
+		}
+		later = later[1:]
+		for _, l := range links {
+			if l.Kind != run.LinkRerun {
+				continue
+			}
+			later = append(later, l.RunID)
+			for _, key := range l.Items {
+				by[key] = max(by[key], l.RunID) // ids of runs begin with their time
+			}
 		}
 	}
-	return func(key string) string { return by[key] }
+	return func(key string) string { return by[key] }, nil
 }
 
 func outcomeView(tenantName string) func(run.Outcome) OutcomeView {
@@ -351,11 +367,11 @@ func (s *server) registerRuns(api huma.API) {
 			}
 			view := outcomeView(r.TenantName)
 			if r.Operation.WritesTenant() {
-				links, err := s.Runs.Links(ctx, in.Tenant, in.Run)
+				later, err := s.superseded(ctx, r)
 				if err != nil {
 					return nil, s.problem(ctx, err, "run")
 				}
-				of, later := view, superseded(links)
+				of := view
 				view = func(o run.Outcome) OutcomeView {
 					v := of(o)
 					if v.Later = later(v.Key); v.Later != "" {

@@ -12,6 +12,9 @@ import (
 // runParams are the values that sentences about a run may need.
 func runParams(r *run.Run) params {
 	p := params{}
+	if r.Operation.WritesTenant() && r.Status.Terminal() {
+		p.Int(reason.FieldWritten, 0) // to say so, where no outcome says more
+	}
 	for _, k := range slices.Sorted(maps.Keys(r.Totals)) {
 		p.Int(reason.Field(k), r.Totals[k])
 	}

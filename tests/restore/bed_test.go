@@ -16,6 +16,7 @@ import (
 
 	"tenantatlas/shared/catalog"
 	"tenantatlas/shared/engine"
+	"tenantatlas/shared/followup"
 	"tenantatlas/shared/graph"
 	"tenantatlas/shared/httpapi"
 	"tenantatlas/shared/operation"
@@ -49,6 +50,7 @@ type bed struct {
 	logs    *testlog.Buffer
 	owners  int
 	limits  engine.Limits
+	has     map[string]bool // what was made because policies refer to it
 	// client talks to the simulator; a test may put faults into it.
 	client *http.Client
 }
@@ -121,7 +123,7 @@ func newBed(t testing.TB, spec graphsim.TenantSpec) *bed {
 	t.Helper()
 	// The dates of real policies lie ahead then.
 	b := &bed{
-		t: t, store: memstore.New(), archive: &memstore.Archive{}, vault: &memstore.Vault{}, names: &operation.Names{},
+		t: t, has: map[string]bool{}, store: memstore.New(), archive: &memstore.Archive{}, vault: &memstore.Vault{}, names: &operation.Names{},
 		clock: &clock{now: time.Date(2025, 1, 15, 12, 0, 0, 0, time.UTC)}, logs: &testlog.Buffer{},
 	}
 	b.queue = &queue{now: b.clock.Now}
@@ -188,6 +190,13 @@ func (b *bed) drain() {
 		}
 		if err := b.engine(m.op).Handle(b.t.Context(), m.d); err != nil {
 			b.t.Fatalf("message came back: %v", err)
+		}
+		r, err := b.store.Run(b.t.Context(), m.d.TenantID, m.d.RunID)
+		if err == nil {
+			err = followup.Follower{Store: b.store}.Ended(b.t.Context(), r)
+		}
+		if err != nil {
+			b.t.Fatal(err)
 		}
 	}
 	b.t.Fatal("a run never ends")
@@ -349,8 +358,8 @@ func (b *bed) detail(v httpapi.PlanItemView) httpapi.PlanDetailView {
 // writes are the requests that changed the tenant since the last call.
 func (b *bed) writes() []graphsim.LogEntry {
 	var out []graphsim.LogEntry
-	for _, e := range b.sim.Log(graphsim.LogFilter{Kind: "graph"}).Entries {
-		if e.Method != http.MethodGet && !strings.Contains(e.Path, "oauth2") && !strings.HasSuffix(e.Path, "/$batch") {
+	for _, e := range b.sim.Log(graphsim.LogFilter{}).Entries {
+		if e.Method != http.MethodGet && e.Kind != graphsim.KindToken && !strings.HasSuffix(e.Path, "/$batch") {
 			out = append(out, e)
 		}
 	}
