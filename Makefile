@@ -97,7 +97,7 @@ ON_STACK := tenantatlas/tests/\(e2e\|samlocal\)
 CRASH := tenantatlas/tests/crash
 # What computes much and shares nothing between goroutines that other tests do not
 # share too: without the race detector.
-PLAIN := tenantatlas/tests/\(fidelity\|graphsim/schema\)
+PLAIN := tenantatlas/\(shared/catalog\|tests/\(fidelity\|restore\|graphsim/schema\)\)$$
 
 .PHONY: test-unit
 test-unit: tools-conformance ## All tests that need no local stack, nearly all with the race detector

@@ -148,6 +148,9 @@ func Make(s Subject) (Document, error) {
 		if live, err = catalog.Decode(s.Live); err != nil {
 			return Document{}, err
 		}
+		if live.Object() == nil { // it is there, and must not be made a second time
+			return Document{}, errors.New("the live document has no object")
+		}
 	}
 	want := s.Captured
 	switch {

@@ -21,6 +21,7 @@ var (
 	api         = []string{"./shared/httpapi"}
 	schedules   = []string{"./shared/schedule"}
 	follow      = []string{"./shared/followup"}
+	restores    = []string{"./tests/restore"}
 )
 
 const (
@@ -49,6 +50,11 @@ const (
 	updateGo   = "shared/catalog/update.go"
 	reportGo   = "shared/httpapi/policytypes.go"
 	keysGo     = "shared/kmsvault/tenantkeys.go"
+	previewGo  = "shared/operation/preview.go"
+	executeGo  = "shared/operation/execute.go"
+	liveGo     = "shared/operation/live.go"
+	planGo     = "shared/restore/plan.go"
+	restoresGo = "shared/httpapi/restores.go"
 )
 
 var mutants = []mutant{
@@ -261,4 +267,33 @@ var mutants = []mutant{
 	{"any name deletes a set", "shared/httpapi/backupsets.go", "strings.TrimSpace(in.Confirm) != b.Name", "false", api},
 	{"policies of another tenant are chosen", "shared/httpapi/backupsets.go", "!slices.ContainsFunc(known, func(p run.Policy) bool { return p.ID == id })", "len(known) > 0 && id == \"\"", api},
 	{"a comparison loses what one set has more of", "shared/backupset/compare.go", "\t\tcase later == nil || before != nil && before.PolicyID < later.PolicyID:", "\t\tcase later == nil:", api},
+
+	// Plans and live restores.
+	{"items of a phase are not waited for", engineGo, "if phased != nil && i > 0 &&", "if false && phased != nil &&", engine},
+	{"what was written is not audited", engineGo, "\tc.Audit = w.run.WriteAudit(outcomes, now)\n", "", engine},
+	{"a plan is applied twice", storeStart, "linkPut, err := s.txPut(newLinkItem(r.TenantID, n.LinkTo, run.RunLink{RunID: r.ID, Kind: n.LinkKind}), absent)", "linkPut, err := s.txPut(newLinkItem(r.TenantID, n.LinkTo, run.RunLink{RunID: r.ID, Kind: n.LinkKind}), newExpression())", startRules},
+	{"the audit of a slice overwrites another's", "shared/dynamostore/keys.go", "\tcase part > 0:\n\t\tsk += \"#\" + strconv.Itoa(part)\n", "", conformance},
+	{"a write is sent again after a 503", "shared/graph/retry.go", "\tcase reason.ActionLookFirst: // a write whose fate is not known is never repeated here\n\t\treturn 0,", "\tcase reason.ActionLookFirst:\n\t\tif c.again(ctx, f) {\n\t\t\treturn 0, nil\n\t\t}\n\t\treturn 0,", []string{"./shared/graph"}},
+	{"an object that moved is overwritten", executeGo, "\tif live.hash != j.plan.Fingerprint && !slices.Contains(j.accept, live.hash) {\n\t\treturn skipped(reason.TargetChanged, nil)\n\t}\n\tif live.hash == j.plan", "\tif live.hash == j.plan", restores},
+	{"nothing is captured before a write", executeGo, "\tj.written.Before, j.written.BeforeHash, j.written.PolicyID = got.version.Number, live.hash, p.ID\n", "\tj.written.PolicyID = p.ID\n", restores},
+	{"what is read back is not looked at", executeGo, "\t\t\tif len(unlike) == 0 {\n", "\t\t\tif true {\n", restores},
+	{"what was made is not remembered", executeGo, "\t\tp.Successor = graphID\n", "", restores},
+	{"a create does not look whether there is one", executeGo, "\tif len(twins(before, j.t, doc.Object())) > 0 {\n", "\tif false {\n", restores},
+	{"the first of several is taken", liveGo, "case len(hits) > 1 || !only:", "case !only:", restores},
+	{"a name is taken for an object although two have it", liveGo, "case len(hits) == 0 && only:", "case len(hits) == 0 || len(hits) > 1:", restores},
+	{"everything is deleted that the plan deletes", executeGo, " || o.Planned.Action == run.PlanDelete && !in.Deletes {", " {", restores},
+	{"what is left out is restored", executeGo, "\tif _, left := slices.BinarySearch(in.Except, o.Item.Key); left {\n\t\treturn false\n\t}\n", "", restores},
+	{"what is not chosen is restored", executeGo, "return named || len(in.Items) == 0", "return named || true", restores},
+	{"a re-run does all again", executeGo, "(!in.Failed || before.Status != run.OutcomeSucceeded)", "true", restores},
+	{"what cannot be assigned is not said", executeGo, "\tif !kept {\n", "\tif true {\n", restores},
+	{"an unresolved reference is written", executeGo, "\t\tif !u.Assignment {\n", "\t\tif false {\n", restores},
+	{"an incomplete version is written back", planGo, "\tcase !v.Complete:\n\t\td.block(reason.VersionIncomplete, reason.FieldPart, missingPart(v))\n", "", restores},
+	{"what Microsoft ended is written", planGo, "\tcase t.Restorability.Level != catalog.Full:\n\t\td.block(reason.CaptureOnly, reason.FieldReason, strings.TrimSuffix(t.Restorability.Reason, \".\"))\n", "", restores},
+	{"past dates are sent", planGo, "\t\tif past := sentDates(t, captured, live, s.Now); len(past) > 0 {\n", "\t\tif past := sentDates(t, captured, live, s.Now); false {\n", []string{"./shared/restore"}},
+	{"any name confirms a restore", restoresGo, "if name != strings.TrimSpace(t.Name) {", "if name == \"\" {", restores},
+	{"a restore needs no reason", restoresGo, "if name == \"\" || why == \"\" {", "if name == \"\" {", restores},
+	{"any plan is confirmed by any digest", restoresGo, "case !planReady(plan), plan.PlanDigest != in.Digest:", "case !planReady(plan):", restores},
+	{"an old plan is applied", restoresGo, "\tcase !s.Now().Before(planUntil(plan)):\n\t\tp :=", "\tcase false:\n\t\tp :=", restores},
+	{"two restores at once", restoresGo, "Operation: run.OpRestoreRerun, Lock: liveRestore,", "Operation: run.OpRestoreRerun,", restores},
+	{"what a re-run did is not marked", followGo, ", f.supersede(ctx, r))", ")", restores},
 }
