@@ -284,7 +284,7 @@ var mutants = []mutant{
 	{"everything is deleted that the plan deletes", executeGo, " || o.Planned.Action == run.PlanDelete && !in.Deletes {", " {", restores},
 	{"what is left out is restored", executeGo, "\tif _, left := slices.BinarySearch(in.Except, o.Item.Key); left {\n\t\treturn false\n\t}\n", "", restores},
 	{"what is not chosen is restored", executeGo, "return named || len(in.Items) == 0", "return named || true", restores},
-	{"a re-run does all again", executeGo, "(!in.Failed || before.Status != run.OutcomeSucceeded)", "true", restores},
+	{"a re-run does all again", executeGo, "before.Status != run.OutcomeSucceeded)\n", "before.Status != \"\")\n", restores},
 	{"what cannot be assigned is not said", executeGo, "\tif !kept {\n", "\tif true {\n", restores},
 	{"an unresolved reference is written", executeGo, "\t\tif !u.Assignment {\n", "\t\tif false {\n", restores},
 	{"an incomplete version is written back", planGo, "\tcase !v.Complete:\n\t\td.block(reason.VersionIncomplete, reason.FieldPart, missingPart(v))\n", "", restores},
