@@ -214,6 +214,30 @@ func TestOnlyWhatIsChosenIsRestored(t *testing.T) {
 	}
 }
 
+// A policy is not written without an object that it names: the plan would have made
+// that, and it was left out.
+func TestMissingDependencyIsNotWrittenAround(t *testing.T) {
+	b := newBed(t, graphsim.TenantSpec{Builtin: "contoso", Defaults: true})
+	b.needed(b.backup("First"))
+	set := b.backup("Set")
+	b.empty(set)
+	p := b.preview(set)
+	var key string
+	for _, i := range b.plan(p.ID).Items {
+		if i.Name == "iOS compliance with notification" { // which has a scope tag
+			key = i.Key
+		}
+	}
+	b.writes()
+	r := b.restore(p.ID, func(body map[string]any) { body["items"] = []string{key} })
+	if o := b.items(r.ID)[0]; o.Key != key || o.Status != "skipped" || o.Code != "missing_dependency" || o.Sentence == "" {
+		t.Errorf("%s", b.outcomes(r.ID))
+	}
+	if w := b.writes(); len(w) > 0 {
+		t.Errorf("written: %+v", w)
+	}
+}
+
 // What a restore did can be read when Microsoft cannot be reached.
 func TestResultsStayReadable(t *testing.T) {
 	b, p := lossy(t)
