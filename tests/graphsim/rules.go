@@ -1228,6 +1228,14 @@ func policySetRules() *writeRules {
 	item := func(w *write, o object, id string) json.RawMessage {
 		stamp := quote(w.x.now.Format("2006-01-02T15:04:05.0000000Z"))
 		o = o.with("id", quote(id)).with("createdDateTime", stamp).with("lastModifiedDateTime", stamp)
+		// Of protections the kind of the item does not say the platform.
+		for _, kind := range []string{"ios", "android", "windows"} {
+			for _, e := range w.t.all(deviceAppManagement + kind + "ManagedAppProtections") {
+				if strings.EqualFold(e.id, o.text("payloadId")) {
+					o = fill(o, "itemType", quote(typePrefix+kind+"ManagedAppProtection"))
+				}
+			}
+		}
 		return fill(fill(o, "status", quote("success")), "errorCode", quote("noError")).bytes()
 	}
 	settle := func(w *write) {
