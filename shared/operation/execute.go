@@ -465,9 +465,13 @@ func (x *liveRestore) converge(ctx context.Context, j *job, live *found) error {
 		}
 		var open *uncertain
 		if !errors.As(err, &open) {
+			if j.written.Steps > 0 {
+				x.look(ctx, j)
+			}
 			return err
 		}
 		if round == maxRounds {
+			x.look(ctx, j)
 			return &result{code: reason.GraphUnavailable, status: run.OutcomeFailed, failure: open.failure(), params: reason.Params{}.Set(reason.FieldWrite, "unknown")}
 		}
 		if err := x.Sleep(ctx, time.Duration(round)*2*time.Second); err != nil {
