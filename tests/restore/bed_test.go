@@ -53,27 +53,41 @@ type bed struct {
 	has     map[string]bool // what was made because policies refer to it
 	// client talks to the simulator; a test may put faults into it.
 	client *http.Client
+	// world stands between workers and what they use; nil: nothing does.
+	world *world
+	rates run.Rates
 }
 
-// clock is the product's and the simulator's: it stands still but for waits.
+// clock is the product's and the simulator's: it stands still but for waits. The
+// zero value is the time of a bubble of package synctest, in which waits are real.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
 }
 
 func (c *clock) Now() time.Time {
+	if c.now.IsZero() {
+		return time.Now()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.now
 }
 
 func (c *clock) pass(d time.Duration) {
+	if c.now.IsZero() {
+		time.Sleep(d)
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.now = c.now.Add(d)
 }
 
 func (c *clock) Sleep(ctx context.Context, d time.Duration) error {
+	if c.now.IsZero() {
+		return graph.SystemClock{}.Sleep(ctx, d)
+	}
 	c.pass(d)
 	return ctx.Err()
 }
@@ -109,6 +123,30 @@ func (q *queue) take() (sent, bool) {
 	return s, true
 }
 
+// due takes the first message that is delivered before a time.
+func (q *queue) due(before time.Time) (sent, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	first := -1
+	for i, m := range q.sent {
+		if m.at.Before(before) && (first < 0 || m.at.Before(q.sent[first].at)) {
+			first = i
+		}
+	}
+	if first < 0 {
+		return sent{}, false
+	}
+	m := q.sent[first]
+	q.sent = slices.Delete(q.sent, first, first+1)
+	return m, true
+}
+
+func (q *queue) put(m sent) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.sent = append(q.sent, m)
+}
+
 // permissions are all that any type needs, to read and to write.
 func permissions() []string {
 	all := catalog.ReadPermissions()
@@ -122,13 +160,20 @@ func permissions() []string {
 func newBed(t testing.TB, spec graphsim.TenantSpec) *bed {
 	t.Helper()
 	// The dates of real policies lie ahead then.
+	at := &clock{now: time.Date(2025, 1, 15, 12, 0, 0, 0, time.UTC)}
+	sim := graphsim.StartTest(t, graphsim.Options{Quotas: []graphsim.Quota{}, Now: at.Now})
+	return bedOver(t, sim, sim.Client(), at, spec)
+}
+
+// bedOver is a bed over a simulator that others used before it.
+func bedOver(t testing.TB, sim *graphsim.Sim, client *http.Client, at *clock, spec graphsim.TenantSpec) *bed {
+	t.Helper()
 	b := &bed{
-		t: t, has: map[string]bool{}, store: memstore.New(), archive: &memstore.Archive{}, vault: &memstore.Vault{}, names: &operation.Names{},
-		clock: &clock{now: time.Date(2025, 1, 15, 12, 0, 0, 0, time.UTC)}, logs: &testlog.Buffer{},
+		t: t, sim: sim, client: client, has: map[string]bool{}, store: memstore.New(), archive: &memstore.Archive{}, vault: &memstore.Vault{}, names: &operation.Names{},
+		clock: at, logs: &testlog.Buffer{},
 	}
 	b.queue = &queue{now: b.clock.Now}
-	b.sim = graphsim.StartTest(t, graphsim.Options{Quotas: []graphsim.Quota{}, Now: b.clock.Now})
-	b.client = b.sim.Client()
+	b.sim.RemoveTenant(graphID)
 	spec.ID, spec.DisplayName, spec.Domains = graphID, tenantName, []string{"contoso.example"}
 	spec.Apps = []graphsim.App{{ClientID: clientID, Secrets: []graphsim.Secret{{Value: secret}}, Permissions: permissions()}}
 	if _, err := b.sim.AddTenant(spec); err != nil {
@@ -139,7 +184,7 @@ func newBed(t testing.TB, spec graphsim.TenantSpec) *bed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := slog.New(slog.NewJSONHandler(b.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	log := b.log()
 	b.api = httpapi.New(httpapi.Deps{
 		Starter: &start.Starter{Runs: b.store, Queue: b.queue, Now: b.clock.Now, Log: log},
 		Tenants: b.store, Runs: b.store, Policies: b.store, Records: b.store, Sets: b.store, Schedules: b.store, Drifts: b.store, Subscriptions: b.store,
@@ -155,15 +200,23 @@ func (credentials) Credential(context.Context, string) (run.Credential, error) {
 	return run.Credential{Kind: run.CredentialClientSecret, ClientSecret: secret}, nil
 }
 
+func (b *bed) log() *slog.Logger {
+	return slog.New(slog.NewJSONHandler(b.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
 // engine is a worker of an operation, as a process of its own has it.
 func (b *bed) engine(op run.Operation) *engine.Engine {
 	b.t.Helper()
-	log := slog.New(slog.NewJSONHandler(b.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	log := b.log()
 	connector := &operation.Connector{
-		Credentials: credentials{}, Endpoint: &graph.Endpoint{GraphURL: b.sim.URL, AuthorityURL: b.sim.URL}, Version: "test", Log: log, HTTPClient: b.client,
+		Credentials: credentials{}, Endpoint: &graph.Endpoint{GraphURL: b.sim.URL, AuthorityURL: b.sim.URL}, Version: "test", Log: log, HTTPClient: b.client, Rates: b.rates,
+	}
+	archive, queue := run.Archive(b.archive), run.Queue(b.queue)
+	if b.world != nil {
+		archive, queue = hookedArchive{b.archive, b.world}, hookedQueue{b.queue, b.world}
 	}
 	deps := operation.Deps{
-		Policies: b.store, Archive: b.archive, Vault: b.vault, Names: b.names, Sets: b.store, Schedules: b.store, Drifts: b.store, Runs: b.store, Records: b.store,
+		Policies: b.store, Archive: archive, Vault: b.vault, Names: b.names, Sets: b.store, Schedules: b.store, Drifts: b.store, Runs: b.store, Records: b.store,
 		Connect: connector.Connect, ConnectWriter: connector.ConnectWriter, Sleep: b.clock.Sleep, Now: b.clock.Now, Log: log,
 	}
 	bind, err := deps.Bind(op)
@@ -171,7 +224,7 @@ func (b *bed) engine(op run.Operation) *engine.Engine {
 		b.t.Fatal(err)
 	}
 	return &engine.Engine{
-		Operation: op, Runs: b.store, Tenants: b.store, Schedules: b.store, Queue: b.queue, Bind: bind, Now: b.clock.Now, Log: log,
+		Operation: op, Runs: b.store, Tenants: b.store, Schedules: b.store, Queue: queue, Bind: bind, Now: b.clock.Now, Log: log,
 		Owner:  func() string { b.owners++; return fmt.Sprintf("own_%d", b.owners) },
 		Jitter: func(d time.Duration) time.Duration { return d }, Limits: b.limits,
 	}
@@ -231,6 +284,14 @@ const base = "/v1/tenants/" + tenantID
 // finish starts a run over the API, works it off and returns it as it ended.
 func (b *bed) finish(path string, body any) httpapi.RunView {
 	b.t.Helper()
+	id := b.begin(path, body)
+	b.drain()
+	return b.run(id)
+}
+
+// begin starts a run over the API.
+func (b *bed) begin(path string, body any) string {
+	b.t.Helper()
 	var answer json.RawMessage
 	if status := b.call(http.MethodPost, path, body, &answer); status != http.StatusAccepted {
 		b.t.Fatalf("%s: %d %s", path, status, answer)
@@ -244,12 +305,10 @@ func (b *bed) finish(path string, body any) httpapi.RunView {
 	if err := json.Unmarshal(answer, &started); err != nil {
 		b.t.Fatal(err)
 	}
-	b.drain()
-	id := started.ID
 	if started.Run.ID != "" {
-		id = started.Run.ID
+		return started.Run.ID
 	}
-	return b.run(id)
+	return started.ID
 }
 
 func (b *bed) run(id string) httpapi.RunView {
@@ -335,11 +394,17 @@ func (b *bed) plan(runID string) httpapi.PlanView {
 // restore applies the plan of a preview.
 func (b *bed) restore(previewID string, change ...func(map[string]any)) httpapi.RunView {
 	b.t.Helper()
-	body := map[string]any{"planRunId": previewID, "planDigest": b.plan(previewID).Digest, "tenantName": tenantName, "reason": "CHG0049120"}
+	body := b.confirmed(previewID)
 	for _, f := range change {
 		f(body)
 	}
 	return b.finish(base+"/restores", body)
+}
+
+// confirmed is what a person sends to apply the plan of a preview.
+func (b *bed) confirmed(previewID string) map[string]any {
+	b.t.Helper()
+	return map[string]any{"planRunId": previewID, "planDigest": b.plan(previewID).Digest, "tenantName": tenantName, "reason": "CHG0049120"}
 }
 
 // detail is the plan of one item.

@@ -138,8 +138,8 @@ func (b *bed) put(t catalog.Type, doc catalog.Document, id string, f func(object
 	return made
 }
 
-// changed changes the description of an object, or its name where it has none.
-func changed(t catalog.Type, to string) func(map[string]any) {
+// edit changes the description of an object, or its name where it has none.
+func edit(t catalog.Type, to string) func(map[string]any) {
 	return func(object map[string]any) {
 		for _, name := range []string{"description", "profileDescription"} {
 			if _, has := object[name]; has {
@@ -217,7 +217,7 @@ func TestEveryTypeIsRestored(t *testing.T) {
 			b.refuses(p.ID, "selection_empty")
 
 			// Changed: it becomes as it was.
-			b.put(typ, doc, item.GraphID, changed(typ, "Changed by hand"))
+			b.put(typ, doc, item.GraphID, edit(typ, "Changed by hand"))
 			p = b.preview(set, item.PolicyID)
 			if w := b.writes(); len(w) > 0 {
 				t.Errorf("previews wrote %+v", w)
@@ -236,10 +236,10 @@ func TestEveryTypeIsRestored(t *testing.T) {
 			}
 
 			// Changed after the preview: left alone.
-			b.put(typ, doc, item.GraphID, changed(typ, "Changed before"))
+			b.put(typ, doc, item.GraphID, edit(typ, "Changed before"))
 			p = b.preview(set, item.PolicyID)
 			if b.one(p).Action == "update" {
-				b.put(typ, doc, item.GraphID, changed(typ, "Changed after"))
+				b.put(typ, doc, item.GraphID, edit(typ, "Changed after"))
 				b.writes()
 				r := b.restore(p.ID)
 				if o := b.items(r.ID)[0]; o.Status != "skipped" || o.Code != "target_changed" {
@@ -357,7 +357,7 @@ func TestMissingGroupLeavesAssignmentsAlone(t *testing.T) {
 			set := b.backup("Set")
 			item = b.itemOf(set, typ, item.Name)
 			doc := b.payload(item)
-			b.put(typ, doc, item.GraphID, changed(typ, "Changed by hand"))
+			b.put(typ, doc, item.GraphID, edit(typ, "Changed by hand"))
 			const other = "0f5c2d1e-2222-4a6b-9c3d-2e1f0a9b8c7d"
 			if _, err := b.sim.PutObject(graphID, graphsim.Object{Collection: "groups", JSON: json.RawMessage(strings.ReplaceAll(text, group, other))}); err != nil {
 				t.Fatal(err)

@@ -20,7 +20,7 @@ func edited(t *testing.T) (b *bed, set string, changedItem, lostItem run.BackupI
 	ring, _ := catalog.ByID("windows-update-ring")
 	settings, _ := catalog.ByID("settings-catalog-policy")
 	changedItem, lostItem = b.itemOf(set, ring, "Update ring: broad"), b.itemOf(set, settings, "Restrictions")
-	b.put(ring, b.payload(changedItem), changedItem.GraphID, changed(ring, "Changed by hand"))
+	b.put(ring, b.payload(changedItem), changedItem.GraphID, edit(ring, "Changed by hand"))
 	b.lose(settings, lostItem)
 	return b, set, changedItem, lostItem
 }
