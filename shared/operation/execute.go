@@ -190,6 +190,8 @@ type job struct {
 	accept []string
 	// before is what the object was before the first write, when that is known.
 	before *run.Version
+	// unknown is when an earlier run could not tell whether it made the object.
+	unknown time.Time
 }
 
 func (x *liveRestore) job(ctx context.Context, item run.Item) (*job, error) {
@@ -255,7 +257,11 @@ func (x *liveRestore) again(ctx context.Context, j *job) error {
 	if err != nil {
 		return err
 	}
-	w := earlier[j.item.Key].Written
+	last := earlier[j.item.Key]
+	w := last.Written
+	if last.Code == string(reason.OutcomeUnknown) {
+		j.unknown = last.At
+	}
 	if w == nil || w.Steps == 0 && w.GraphID == "" {
 		return nil
 	}
@@ -594,11 +600,38 @@ func (x *liveRestore) steps(ctx context.Context, j *job, steps []catalog.Step, l
 		case step.Name == "assign":
 			how = reason.Assign
 		}
-		if err := x.step(ctx, j, step.Fill(learned), learned, how); err != nil {
+		err := x.step(ctx, j, step.Fill(learned), learned, how)
+		for n := 1; n <= freshTries && j.fresh() && rejected(err); n++ {
+			if err := x.Sleep(ctx, time.Duration(n)*freshPause); err != nil {
+				return err
+			}
+			err = x.step(ctx, j, step.Fill(learned), learned, how)
+		}
+		if err != nil {
 			return x.refused(j, err, step, i, len(steps))
 		}
 	}
 	return nil
+}
+
+// How often and with which pause, which grows, a write is repeated that is refused
+// while what it refers to is new: the service takes a while to know it everywhere,
+// as of a named location that a policy names.
+const (
+	freshTries = 3
+	freshPause = 5 * time.Second
+)
+
+// fresh reports whether the item refers to what this plan makes.
+func (j *job) fresh() bool {
+	return slices.ContainsFunc(j.plan.References, func(r restore.Reference) bool { return r.Creates != "" })
+}
+
+// rejected reports whether a write was refused for what it says.
+func rejected(err error) bool {
+	var open *uncertain
+	var item *itemError
+	return err != nil && !errors.As(err, &open) && errors.As(verdict(err), &item) && item.failure.Code == string(reason.ValidationRejected)
 }
 
 // refused says what the refusal of a step means for the item.
@@ -752,11 +785,25 @@ func (x *liveRestore) applyCreate(ctx context.Context, j *job) error {
 	if err != nil {
 		return err
 	}
-	before, err := x.live.list(ctx, j.t)
+	list := x.live.list
+	if !j.unknown.IsZero() { // until lists show what the earlier run may have made
+		if err := x.Sleep(ctx, j.unknown.Add(listLag).Sub(x.Now())); err != nil {
+			return err
+		}
+		list = x.live.listNow
+	}
+	before, err := list(ctx, j.t)
 	if err != nil {
 		return err
 	}
-	if len(twins(before, j.t, doc.Object())) > 0 {
+	hits := twins(before, j.t, doc.Object())
+	if !j.unknown.IsZero() && len(hits) == 1 {
+		if err := x.succeeds(ctx, j, hits[0]); err != nil {
+			return err
+		}
+		return x.resume(ctx, j)
+	}
+	if len(hits) > 0 {
 		return skipped(reason.TargetChanged, nil) // somebody else made it meanwhile
 	}
 	planned, err := j.t.Create(j.captured, restore.Mapping(j.plan.References), j.digests)
@@ -875,6 +922,9 @@ func (x *liveRestore) adopt(ctx context.Context, j *job, captured map[string]any
 		}
 	}
 }
+
+// listLag is how long lists may lag behind what was made.
+const listLag = time.Minute
 
 func (x *liveRestore) applyDelete(ctx context.Context, j *job) error {
 	live, err := x.live.read(ctx, j.t, j.plan.GraphID)
