@@ -118,23 +118,86 @@ type baseline struct {
 // Whatever goes wrong in a restore, once: it ends, it says of every item the truth,
 // it makes nothing twice, and a re-run brings what failed to where it should be.
 func TestEveryCallOfARestoreMayFail(t *testing.T) {
+	base := measured(t, graphsim.TenantSpec{})
+	faults := base.faults()
+	side(t, len(faults), func(i int) string { return faults[i].String() }, func(t *testing.T, sim *graphsim.Sim, i int) {
+		newSmall(t, sim, graphsim.TenantSpec{}).disturbed(base, faults[i])
+	})
+}
+
+// slow is a tenant whose lists lag behind by more than a worker looks for what it
+// made, though by less than it takes to notice that a worker died.
+var slow = graphsim.TenantSpec{ListLagMs: 25_000}
+
+// What was made and is not shown yet is not made twice: the run says that it does
+// not know, and its re-run finds it.
+func TestCreateThatListsDoNotShow(t *testing.T) {
+	base := measured(t, slow)
+	var faults []fault
+	for n, label := range base.calls[graphWrite] {
+		method, path, _ := strings.Cut(label, " ")
+		creates := slices.ContainsFunc(catalog.All(), func(t catalog.Type) bool { return t.CreateCall.Method == method && t.CreateCall.Path == path })
+		for _, kind := range []string{unanswered, timedOut, diesBefore, diesAfter} {
+			if creates {
+				faults = append(faults, fault{graphWrite, kind, n + 1})
+			}
+		}
+	}
+	faults = some(faults, 4**sampleSize)
+	side(t, len(faults), func(i int) string { return faults[i].String() }, func(t *testing.T, sim *graphsim.Sim, i int) {
+		newSmall(t, sim, slow).disturbed(base, faults[i])
+	})
+}
+
+// Several things go wrong at once, with several items at work.
+func TestManyCallsOfARestoreFail(t *testing.T) {
+	base := measured(t, graphsim.TenantSpec{})
+	n := 4 * *sampleSize
+	if *allFaults {
+		n *= 20
+	}
+	first := seed()
+	side(t, n, func(i int) string { return fmt.Sprint("seed ", first+uint64(i)) }, func(t *testing.T, sim *graphsim.Sim, i int) {
+		random := rand.New(rand.NewPCG(first+uint64(i), 2))
+		var faults []fault
+		for range 2 + random.IntN(8) {
+			places := slices.Sorted(maps.Keys(breakages))
+			place := places[random.IntN(len(places))]
+			kinds := breakages[place]
+			faults = append(faults, fault{place, kinds[random.IntN(len(kinds))], 1 + random.IntN(len(base.calls[place])*3/2)})
+		}
+		s := newSmall(t, sim, graphsim.TenantSpec{})
+		s.limits.Concurrency = 4
+		s.ruined(base, faults)
+	})
+}
+
+// measured restores without a fault.
+func measured(t *testing.T, spec graphsim.TenantSpec) baseline {
+	t.Helper()
+	t.Logf("-faults.seed=%d", seed())
 	sim := graphsim.StartTest(t, graphsim.Options{Quotas: []graphsim.Quota{}})
 	var base baseline
 	synctest.Test(t, func(t *testing.T) {
-		s := newSmall(t, sim)
+		s := newSmall(t, sim, spec)
 		base.before = s.contentsNow("Changed")
 		base = s.undisturbed(base)
 	})
 	if t.Failed() {
-		return
+		t.FailNow()
 	}
-	faults := base.faults(t)
+	return base
+}
+
+// side plays cases side by side, each in a tenant and a time of its own.
+func side(t *testing.T, cases int, name func(i int) string, play func(*testing.T, *graphsim.Sim, int)) {
+	t.Helper()
 	var mu sync.Mutex
 	next := 0
 	began := time.Now()
-	t.Run("broken", func(t *testing.T) {
+	t.Run("side", func(t *testing.T) {
 		for n := range 2 {
-			t.Run(fmt.Sprint("worker ", n), func(t *testing.T) {
+			t.Run(fmt.Sprint(n), func(t *testing.T) {
 				t.Parallel()
 				sim := graphsim.StartTest(t, graphsim.Options{Quotas: []graphsim.Quota{}})
 				for {
@@ -142,17 +205,17 @@ func TestEveryCallOfARestoreMayFail(t *testing.T) {
 					i := next
 					next++
 					mu.Unlock()
-					if i >= len(faults) {
+					if i >= cases {
 						return
 					}
-					t.Run(faults[i].String(), func(t *testing.T) {
-						synctest.Test(t, func(t *testing.T) { newSmall(t, sim).disturbed(base, faults[i]) })
+					t.Run(name(i), func(t *testing.T) {
+						synctest.Test(t, func(t *testing.T) { play(t, sim, i) })
 					})
 				}
 			})
 		}
 	})
-	t.Logf("%d faults in %s", len(faults), time.Since(began).Round(time.Millisecond))
+	t.Logf("%d cases in %s", cases, time.Since(began).Round(time.Millisecond))
 }
 
 // undisturbed restores and counts what that takes.
@@ -216,6 +279,34 @@ func (s *small) disturbed(base baseline, f fault) {
 	}
 	s.equal(base)
 	s.frugal(base, w)
+}
+
+// ruined restores while much fails, and does again what failed until nothing is left.
+func (s *small) ruined(base baseline, faults []fault) {
+	s.t.Helper()
+	s.t.Log(faults)
+	p := s.preview(s.set)
+	w := s.between(faults...)
+	id := s.begin(restores, s.confirmed(p.ID))
+	for n := 0; ; n++ {
+		if !s.ends(id) {
+			s.t.Fatalf("it does not end in time: %s", s.run(id).Sentence)
+		}
+		left := s.truthful(base, id)
+		r := s.run(id)
+		s.t.Logf("%d faults struck: %s %v", w.struck, r.Sentence, left)
+		if len(left) == 0 && r.Status == "succeeded" {
+			break
+		}
+		if n == 3 {
+			s.t.Fatalf("it never is done\n%s", s.outcomes(id, "failed", "skipped"))
+		}
+		if w.fault = nil; len(left) == 0 {
+			s.t.Fatalf("nothing is left and it is %s", r.Sentence)
+		}
+		id = s.begin(s.path(id)+"/reruns", map[string]any{"which": "failed", "tenantName": tenantName, "reason": "again"})
+	}
+	s.equal(base)
 }
 
 func (s *small) path(runID string) string { return base + "/runs/" + runID }
@@ -325,37 +416,41 @@ func (s *small) frugal(base baseline, w *world) {
 	}
 }
 
-// faults are all, or a sample.
-func (base baseline) faults(t *testing.T) []fault {
-	t.Helper()
-	seed := *faultSeed
-	if seed == 0 {
-		seed = rand.Uint64()
+// seed is that of the samples.
+func seed() uint64 {
+	if *faultSeed == 0 {
+		*faultSeed = 1 + rand.Uint64N(1_000_000)
 	}
-	random := rand.New(rand.NewPCG(seed, 1))
+	return *faultSeed
+}
+
+// some are all, or a sample.
+func some(of []fault, n int) []fault {
+	switch {
+	case *oneFault != "":
+		return slices.DeleteFunc(of, func(f fault) bool { return f.String() != *oneFault })
+	case *allFaults:
+		return of
+	}
+	random := rand.New(rand.NewPCG(seed(), 1))
+	random.Shuffle(len(of), func(i, j int) { of[i], of[j] = of[j], of[i] })
+	return of[:min(len(of), n)]
+}
+
+// faults are those that break every call in every way, or a sample of each.
+func (base baseline) faults() []fault {
 	var all []fault
 	for _, place := range slices.Sorted(maps.Keys(breakages)) {
 		for _, kind := range breakages[place] {
 			var of []fault
 			for n, label := range base.calls[place] {
-				f := fault{place: place, kind: kind, nth: n + 1}
-				switch {
-				case *oneFault != "" && f.String() != *oneFault:
-				case place == others && (strings.Contains(label, "Get") || strings.Contains(label, "Open") || strings.Contains(label, "Fingerprint")) && kind != lost:
-					// Done or not is the same for what only reads.
-				default:
-					of = append(of, f)
+				// Done or not is the same for what only reads.
+				if reads := strings.Contains(label, "Get") || strings.Contains(label, "Open") || strings.Contains(label, "Fingerprint"); place != others || !reads || kind == lost {
+					of = append(of, fault{place, kind, n + 1})
 				}
 			}
-			if !*allFaults && *oneFault == "" {
-				random.Shuffle(len(of), func(i, j int) { of[i], of[j] = of[j], of[i] })
-				of = of[:min(len(of), *sampleSize)]
-			}
-			all = append(all, of...)
+			all = append(all, some(of, *sampleSize)...)
 		}
-	}
-	if !*allFaults {
-		t.Logf("a sample, seed %d; -faults.all takes all", seed)
 	}
 	return all
 }

@@ -47,15 +47,17 @@ type small struct {
 	// made are the Graph ids, by folder and what became of it.
 	made  map[string]map[int]string
 	needs map[string]bool
+	lag   time.Duration // of lists
 }
 
 const fixtures = "../../shared/catalog/testdata/types"
 
-func newSmall(t *testing.T, sim *graphsim.Sim) *small {
+func newSmall(t *testing.T, sim *graphsim.Sim, spec graphsim.TenantSpec) *small {
 	t.Helper()
+	spec.Defaults = true
 	s := &small{
-		bed: bedOver(t, sim, nil, &clock{}, graphsim.TenantSpec{Defaults: true}),
-		ids: map[[2]string]string{}, made: map[string]map[int]string{}, needs: map[string]bool{},
+		bed: bedOver(t, sim, nil, &clock{}, spec),
+		ids: map[[2]string]string{}, made: map[string]map[int]string{}, needs: map[string]bool{}, lag: time.Duration(spec.ListLagMs) * time.Millisecond,
 	}
 	s.limits.Concurrency = 1 // so that the calls come in one order
 	s.between()
@@ -73,6 +75,7 @@ func newSmall(t *testing.T, sim *graphsim.Sim) *small {
 	for _, folder := range slices.Sorted(maps.Keys(alone)) {
 		s.make(folder, alone[folder])
 	}
+	s.clock.pass(s.lag)
 	s.set = s.backup("Before")
 	s.clock.pass(time.Minute)
 	for folder, made := range s.made {
@@ -147,6 +150,7 @@ func (s *small) make(folder string, became int) {
 	for _, u := range needed {
 		s.need(u)
 	}
+	s.clock.pass(s.lag) // so that what it refers to is there
 	learned := map[string]string{}
 	for _, step := range made.Steps {
 		if step.Needless(learned) {

@@ -97,24 +97,31 @@ func (w *world) call(place, label string, done bool) error {
 	if !armed {
 		return nil
 	}
-	f := w.begun
 	if !done {
-		w.begun = nil
-		f = w.seen(place, label)
+		f := w.seen(place, label)
+		switch {
+		case f == nil:
+		case f.kind == diesBefore:
+			w.die()
+		case f.kind == lost:
+			return errBroken
+		default:
+			w.mu.Lock()
+			w.begun = f
+			w.mu.Unlock()
+		}
+		return nil
 	}
+	w.mu.Lock()
+	f := w.begun
+	w.begun = nil
+	w.mu.Unlock()
 	switch {
 	case f == nil:
-	case f.kind == diesBefore:
+	case f.kind == diesAfter:
 		w.die()
-	case f.kind == diesAfter && done:
-		w.die()
-	case f.kind == unanswered && done:
-		w.begun = nil
+	default:
 		return errBroken
-	case f.kind == lost:
-		return errBroken
-	case !done:
-		w.begun = f
 	}
 	return nil
 }
