@@ -56,6 +56,8 @@ type bed struct {
 	// world stands between workers and what they use; nil: nothing does.
 	world *world
 	rates run.Rates
+	// connect takes the place of the product's own; nil: none does.
+	connect operation.Connect
 }
 
 // clock is the product's and the simulator's: it stands still but for waits. The
@@ -218,6 +220,9 @@ func (b *bed) engine(op run.Operation) *engine.Engine {
 	deps := operation.Deps{
 		Policies: b.store, Archive: archive, Vault: b.vault, Names: b.names, Sets: b.store, Schedules: b.store, Drifts: b.store, Runs: b.store, Records: b.store,
 		Connect: connector.Connect, ConnectWriter: connector.ConnectWriter, Sleep: b.clock.Sleep, Now: b.clock.Now, Log: log,
+	}
+	if b.connect != nil {
+		deps.Connect = b.connect
 	}
 	bind, err := deps.Bind(op)
 	if err != nil {
