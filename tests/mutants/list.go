@@ -278,7 +278,7 @@ var mutants = []mutant{
 	{"nothing is captured before a write", executeGo, "\tj.written.Before, j.written.BeforeHash, j.written.PolicyID = got.version.Number, live.hash, p.ID\n", "\tj.written.PolicyID = p.ID\n", restores},
 	{"what is read back is not looked at", executeGo, "\t\t\tif len(unlike) == 0 {\n", "\t\t\tif true {\n", restores},
 	{"what was made is not remembered", executeGo, "\t\tp.Successor = graphID\n", "", restores},
-	{"a create does not look whether there is one", executeGo, "\tif len(twins(before, j.t, doc.Object())) > 0 {\n", "\tif false {\n", restores},
+	{"a create does not look whether there is one", executeGo, "\tif len(hits) > 0 {\n\t\treturn skipped", "\tif false {\n\t\treturn skipped", restores},
 	{"the first of several is taken", liveGo, "case len(hits) > 1 || !only:", "case !only:", restores},
 	{"a name is taken for an object although two have it", liveGo, "case len(hits) == 0 && only:", "case len(hits) == 0 || len(hits) > 1:", restores},
 	{"everything is deleted that the plan deletes", executeGo, " || o.Planned.Action == run.PlanDelete && !in.Deletes {", " {", restores},

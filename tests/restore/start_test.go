@@ -32,12 +32,6 @@ func lossy(t *testing.T) (b *bed, preview httpapi.RunView) {
 	return b, b.preview(set, lost...)
 }
 
-// confirmed is the body of a live restore of a preview.
-func (b *bed) confirmed(previewID string) map[string]any {
-	b.t.Helper()
-	return map[string]any{"planRunId": previewID, "planDigest": b.plan(previewID).Digest, "tenantName": tenantName, "reason": "CHG0049120"}
-}
-
 func with(body map[string]any, pairs ...any) map[string]any {
 	out := maps.Clone(body)
 	for i := 0; i+1 < len(pairs); i += 2 {
