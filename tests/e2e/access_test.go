@@ -90,10 +90,20 @@ var table = map[string]access{
 	"GET /v1/tenants/{tenant}/schedules/{schedule}/firings": {need: viewer, ok: []int{200, 404}},
 	"GET /v1/tenants/{tenant}/drift":                        {need: viewer, ok: []int{200}},
 	// No drift has this id.
-	"GET /v1/tenants/{tenant}/drift/{drift}":           {need: viewer, ok: []int{404}},
-	"POST /v1/tenants/{tenant}/drift/{drift}/expected": {need: operator, ok: []int{404}},
-	"GET /v1/tenants/{tenant}/subscription":            {need: viewer, ok: []int{200}},
-	"PUT /v1/tenants/{tenant}/subscription":            {need: viewer, ok: []int{200}, body: object{"drift": false, "problems": false}},
+	"GET /v1/tenants/{tenant}/drift/{drift}":               {need: viewer, ok: []int{404}},
+	"POST /v1/tenants/{tenant}/drift/{drift}/expected":     {need: operator, ok: []int{404}},
+	"GET /v1/tenants/{tenant}/subscription":                {need: viewer, ok: []int{200}},
+	"POST /v1/tenants/{tenant}/backup-sets/{set}/previews": {need: operator, ok: []int{200, 202}},
+	// No tenant has this live restore.
+	"POST /v1/tenants/{tenant}/previews":                  {need: operator, ok: []int{422}, body: object{"undoOf": "run_00000000000000000000000000"}},
+	"GET /v1/tenants/{tenant}/runs/{run}/plan":            {need: viewer, ok: []int{200}},
+	"GET /v1/tenants/{tenant}/runs/{run}/plan/{document}": {need: viewer, ok: []int{200}},
+	// The name typed is that of no tenant.
+	"POST /v1/tenants/{tenant}/restores": {need: restorer, ok: []int{422}, body: object{
+		"planRunId": "run_00000000000000000000000000", "planDigest": "none", "tenantName": "another", "reason": "e2e",
+	}},
+	"POST /v1/tenants/{tenant}/runs/{run}/reruns": {need: restorer, ok: []int{422}, body: object{"which": "all", "tenantName": "another", "reason": "e2e"}},
+	"PUT /v1/tenants/{tenant}/subscription":       {need: viewer, ok: []int{200}, body: object{"drift": false, "problems": false}},
 }
 
 // queries are what a valid request of the route asks.
@@ -144,7 +154,10 @@ func routes(t *testing.T) []string {
 }
 
 // place is what a path names.
-type place struct{ tenant, policy, run, user, set, schedule string }
+type place struct {
+	tenant, policy, run, user, set, schedule string
+	plan                                     planned
+}
 
 // in is the same records in another tenant.
 func (p place) in(tenant string) place {
@@ -154,7 +167,10 @@ func (p place) in(tenant string) place {
 
 func (p place) request(route string) (method, path string) {
 	method, path, _ = strings.Cut(route+queries[route], " ")
-	return method, strings.NewReplacer("{tenant}", p.tenant, "{policy}", p.policy, "{run}", p.run, "{number}", "1",
+	if strings.Contains(path, "/plan") {
+		path = strings.Replace(path, "{run}", p.plan.run, 1)
+	}
+	return method, strings.NewReplacer("{document}", p.plan.document, "{tenant}", p.tenant, "{policy}", p.policy, "{run}", p.run, "{number}", "1",
 		"{user}", p.user, "{notification}", "bm9uZQ", "{set}", p.set, "{schedule}", p.schedule, "{drift}", p.run+"."+p.policy).Replace(path)
 }
 
@@ -164,6 +180,7 @@ func captured(t *testing.T) place {
 	x := stocked(t)
 	r := x.done(t, x.start(t, capture))
 	here := x.place(t, r)
+	here.plan = x.planned(t)
 	here.policy, here.user = r.Target.ID, "e2e-somebody"
 	return here
 }

@@ -118,13 +118,12 @@ func TestPlantedSecretIsNowhere(t *testing.T) {
 	}())
 
 	// What Microsoft says when it refuses, in every shape and for every request.
-	setEnvironment(t, output(t, "ApiFunctionName"), "RUN_DEADLINE_SECONDS", "8")
 	type refused struct {
 		x *tenant
 		r runView
 	}
 	var failed []refused
-	for _, rule := range []object{
+	rules := []object{
 		{"kind": "token", "status": 400, "entraCode": 7000215}, {"kind": "token", "status": 401, "code": canary},
 		{"kind": "token", "status": 503}, {"kind": "token", "action": "garbage"},
 		{"kind": "read", "status": 400}, {"kind": "read", "status": 403, "code": "Forbidden"}, {"kind": "read", "status": 404},
@@ -133,13 +132,23 @@ func TestPlantedSecretIsNowhere(t *testing.T) {
 		{"kind": "read", "status": 429, "retryAfter": canary}, {"kind": "read", "status": 503, "shape": "plain"},
 		{"kind": "read", "action": "garbage"}, {"kind": "read", "action": "truncate"},
 		{"kind": "read", "path": "/settings$", "status": 400}, {"kind": "read", "path": "/assignments$", "status": 403},
-	} {
-		y := stocked(t)
-		y.app(t, object{"permissions": mayRead, "secrets": []object{{"value": canary + "-good"}}})
+		{"kind": "write", "status": 400}, {"kind": "write", "status": 403, "code": "Forbidden"}, {"kind": "write", "status": 409, "shape": "unknown"}, {"kind": "write", "status": 500},
+	}
+	tenants, prepared := make([]*tenant, len(rules)), make([][]starting, len(rules))
+	var numbers []int
+	for i := range rules {
+		tenants[i] = stocked(t)
+		numbers = append(numbers, i)
+	}
+	each(numbers, func(i int) { prepared[i] = tenants[i].startings(t, atOnce) })
+	setEnvironment(t, output(t, "ApiFunctionName"), "RUN_DEADLINE_SECONDS", "8")
+	for i, rule := range rules {
+		y := tenants[i]
+		y.app(t, object{"permissions": mayWrite, "secrets": []object{{"value": canary + "-good"}}})
 		y.fault(t, with(rule))
 		y.reconnect(t, canary+"-good") // the worker needs a new token, and does not have one of before
-		for _, o := range operations {
-			failed = append(failed, refused{y, y.start(t, o)})
+		for _, s := range prepared[i] {
+			failed = append(failed, refused{y, begin(t, s)})
 		}
 	}
 	broken := 0
@@ -148,7 +157,10 @@ func TestPlantedSecretIsNowhere(t *testing.T) {
 			broken++
 		}
 		f.x.items(t, f.r)
-		f.x.notified(t, operator, f.r)
+		f.x.notified(t, f.r.by(), f.r)
+		if f.r.Operation == preview.name {
+			get(t, viewer, f.x.path("/runs/"+f.r.ID+"/plan")).want(t, http.StatusOK)
+		}
 		f.x.audit(t)
 		// Every answer is searched.
 		for _, p := range f.x.policies(t) {

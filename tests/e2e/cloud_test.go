@@ -88,6 +88,10 @@ var (
 	execute        = operation{"restore.execute", "RestoreExecute", "restore-execute"}
 	rerun          = operation{"restore.rerun", "RestoreRerun", "restore-rerun"}
 	operations     = []operation{connectionTest, inventorySync, capture, backup, addPolicies, preview, execute, rerun}
+	// atOnce can be open at the same time in one tenant: one live restore is.
+	atOnce = []operation{connectionTest, inventorySync, capture, backup, addPolicies, preview, execute}
+	// repeated can be started again as they were: a plan is applied once.
+	repeated = []operation{connectionTest, inventorySync, capture, backup, addPolicies, preview, rerun}
 )
 
 func output(t testing.TB, name string) string {

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +24,16 @@ type object = map[string]any
 
 // mayRead are the permissions with which the product's application may read everything.
 var mayRead = catalog.ReadPermissions()
+
+// mayWrite are those with which it may also restore everything.
+var mayWrite = func() []string {
+	all := slices.Clone(mayRead)
+	for _, t := range catalog.All() {
+		all = append(all, t.WritePermissions...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}()
 
 // control asks the administration of the Graph simulator.
 func control(ctx context.Context, method, path string, body, into any) error {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -335,10 +336,13 @@ func asFunction(t *testing.T, function string) clients {
 func TestFunctionsCredentialsOpenNothingElse(t *testing.T) {
 	x := stocked(t)
 	for _, o := range operations {
-		x.notified(t, operator, x.done(t, x.start(t, o)))
+		r := x.done(t, x.start(t, o))
+		x.notified(t, r.by(), r)
 	}
 	as(t, "", http.MethodGet, "/", nil).want(t, http.StatusOK) // wakes the console
 	sweep(t)
+	daily := x.newSchedule(t, object{"name": "e2e", "operation": "inventory.sync", "expression": "cron(0 2 1 1 ? *)"})
+	fire(t, x, daily.ID, time.Now().Add(-24*time.Hour)) // wakes the scheduler, which starts nothing as late as that
 	deadLetters := output(t, "RunDeadLettersUrl")
 	sendMessage(t, deadLetters, dispatch(runView{TenantID: x.id, ID: "run_00000000000000000000000000"}, 1))
 	drained(t, deadLetters, 0)

@@ -28,7 +28,7 @@ func TestLateMessagesChangeNothing(t *testing.T) {
 	x := stocked(t)
 	for _, o := range operations {
 		r := x.done(t, x.start(t, o))
-		x.notified(t, operator, r)
+		x.notified(t, r.by(), r)
 		before := x.recorded(t)
 		graph := len(x.requests(t))
 		_, inFlight := depth(t, o.queue(t))

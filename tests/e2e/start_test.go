@@ -13,20 +13,22 @@ import (
 func TestAPIMakesNoGraphCall(t *testing.T) {
 	x := stocked(t)
 	x.done(t, x.start(t, capture))
-	resume := paused(t, operations...)
+	prepared, plan := x.startings(t, atOnce), x.planned(t)
+	resume := paused(t, atOnce...)
 	before := len(x.requests(t))
 	if before == 0 {
 		t.Fatal("the simulator's log shows nothing of the sync before: it proves nothing")
 	}
 	var started []runView
-	for _, o := range operations {
-		r := x.start(t, o)
+	for _, s := range prepared {
+		r := begin(t, s)
 		if r.Status != "queued" || r.Links.Self != x.path("/runs/"+r.ID) {
 			t.Errorf("the answer of a start is %v with the link %q, want a queued run and its link", r, r.Links.Self)
 		}
 		started = append(started, r)
 	}
 	here := x.place(t, started[2])
+	here.plan = plan
 	for _, route := range routes(t) {
 		if method, path := here.request(route); method == http.MethodGet {
 			if strings.Contains(path, "/drift/") {
@@ -57,7 +59,7 @@ func TestAPIMakesNoGraphCall(t *testing.T) {
 func storm(t *testing.T, s starting) (runView, int) {
 	t.Helper()
 	const clicks = 100
-	bearer := token(t, operator)
+	bearer := token(t, s.by)
 	answers := make([]answer, clicks)
 	errs := make([]error, clicks)
 	together(clicks, func(i int) { answers[i], errs[i] = send(t.Context(), bearer, http.MethodPost, s.path, s.body) })
@@ -95,7 +97,7 @@ func runPath(r runView) string { return "/v1/tenants/" + r.TenantID + "/runs/" +
 // A double click starts one run, however many clicks there are at once: while it
 // is queued, while it is at work, and anew once it has ended.
 func TestDoubleClickStartsOneRun(t *testing.T) {
-	for _, o := range operations {
+	for _, o := range repeated {
 		t.Run(o.name, func(t *testing.T) {
 			x := stocked(t)
 			what := x.starting(t, o)
@@ -189,12 +191,13 @@ func TestIdempotencyKeyReturnsTheSameRun(t *testing.T) {
 func TestFailedDispatchEndsTheRunAtOnce(t *testing.T) {
 	x := stocked(t)
 	api := role(t, output(t, "ApiFunctionName"))
+	prepared := x.startings(t, repeated)
 	restore := withoutStatement(t, api, "StartRuns")
-	for _, o := range operations {
-		what := x.starting(t, o)
+	for i, o := range repeated {
+		what := prepared[i]
 		var failed []runView
 		for range 2 {
-			r := startedRun(t, post(t, operator, what.path, what.body).want(t, http.StatusAccepted))
+			r := startedRun(t, post(t, what.by, what.path, what.body).want(t, http.StatusAccepted))
 			if r.Status != "failed" || r.Failure == nil || r.Failure.Code != "dispatch_failed" {
 				t.Fatalf("%s that could not be sent is %v, want failed dispatch_failed", o.name, r)
 			}
@@ -214,7 +217,7 @@ func TestFailedDispatchEndsTheRunAtOnce(t *testing.T) {
 		}
 		for _, r := range failed {
 			kinds := []string{}
-			for _, n := range x.notified(t, operator, r) {
+			for _, n := range x.notified(t, r.by(), r) {
 				kinds = append(kinds, n.Kind+" "+n.Status)
 			}
 			if !slices.Equal(kinds, []string{"queued queued", "ended failed"}) {
@@ -223,7 +226,7 @@ func TestFailedDispatchEndsTheRunAtOnce(t *testing.T) {
 		}
 	}
 	restore()
-	for _, o := range operations {
+	for _, o := range repeated {
 		r := x.start(t, o)
 		x.done(t, r)
 		for _, other := range list[runView](t, viewer, x.path("/runs?status=failed")) {

@@ -49,19 +49,22 @@ func lose(t *testing.T, queue string, r runView) {
 	})
 }
 
-// losing keeps tests that run side by side from resuming each other's workers.
+// losing keeps tests that run side by side from pausing, resuming and killing each
+// other's workers.
 var losing sync.Mutex
 
-// forgotten starts a run of each operation and loses its message.
+// forgotten starts a run of each operation, but for those that exclude each other,
+// and loses its message.
 func forgotten(t *testing.T, x *tenant) []runView {
 	t.Helper()
 	losing.Lock()
 	defer losing.Unlock()
-	resume := paused(t, operations...)
+	prepared := x.startings(t, atOnce)
+	resume := paused(t, atOnce...)
 	defer resume()
 	var all []runView
-	for _, o := range operations {
-		r := x.start(t, o)
+	for i, o := range atOnce {
+		r := begin(t, prepared[i])
 		lose(t, o.queue(t), r)
 		all = append(all, r)
 	}
@@ -85,7 +88,7 @@ func (x *tenant) rescued(t *testing.T, all []runView) {
 		t.Logf("%s was at work %v after its start, without the message of its start", r.Operation, r.StartedAt.Sub(r.CreatedAt).Round(100*time.Millisecond))
 		x.consistent(t, r)
 		kinds := []string{}
-		for _, n := range x.notified(t, operator, r) {
+		for _, n := range x.notified(t, r.by(), r) {
 			kinds = append(kinds, n.Kind)
 		}
 		if !slices.Equal(kinds, []string{"queued", "running", "ended"}) {

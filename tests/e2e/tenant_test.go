@@ -34,7 +34,7 @@ func newTenant(t testing.TB, objects ...object) *tenant {
 	}
 	simulate(t, http.MethodPut, "/v1/tenants/"+x.graphID, object{
 		"displayName": x.name, "objects": wrapped,
-		"apps": []object{{"clientId": x.clientID, "secrets": []object{{"value": x.secret}}, "permissions": mayRead}},
+		"apps": []object{{"clientId": x.clientID, "secrets": []object{{"value": x.secret}}, "permissions": mayWrite}},
 	}, nil)
 	t.Cleanup(func() {
 		if err := control(context.WithoutCancel(t.Context()), http.MethodDelete, "/v1/tenants/"+x.graphID, nil, nil); err != nil {
@@ -137,9 +137,19 @@ type runView struct {
 	StartedAt, FinishedAt            *time.Time
 	Links                            struct{ Self, Items string }
 	Reused                           *bool
+	Reason                           string
+	Related                          []struct{ ID, Kind string }
 }
 
 func (r runView) terminal() bool { return r.Status != "queued" && r.Status != "running" }
+
+// by is the user who starts such runs in these tests.
+func (r runView) by() string {
+	if r.Operation == execute.name || r.Operation == rerun.name {
+		return restorer
+	}
+	return operator
+}
 
 func (r runView) String() string {
 	code := ""
@@ -156,6 +166,11 @@ type item struct {
 	Failure                                       *failure
 	Version                                       int
 	Numbers                                       map[string]int
+	Written                                       *struct {
+		Action, PolicyID, GraphID string
+		BeforeVersion, Writes     int
+	}
+	SupersededBy string
 }
 
 // threeTypes are the policy types that these tenants have policies of. All types
@@ -167,6 +182,7 @@ var threeTypes = []string{"device-compliance-policy", "device-configuration", "s
 type starting struct {
 	path string
 	body any
+	by   string // the user
 }
 
 // starting is how a run of the operation is started, of all types that these
@@ -176,20 +192,37 @@ func (x *tenant) starting(t testing.TB, o operation) starting {
 	types := object{"types": threeTypes}
 	switch o {
 	case connectionTest:
-		return starting{x.path("/connection-tests"), types}
+		return starting{x.path("/connection-tests"), types, operator}
 	case inventorySync:
-		return starting{x.path("/inventory-syncs"), types}
+		return starting{x.path("/inventory-syncs"), types, operator}
 	case backup:
-		return starting{x.path("/backup-sets"), object{"name": "e2e backup", "selection": types}}
+		return starting{x.path("/backup-sets"), object{"name": "e2e backup", "selection": types}, operator}
 	case addPolicies:
 		set := x.newSet(t, object{"name": "e2e " + uuid.NewString(), "selection": types, "capture": false})
-		return starting{x.path("/backup-sets/" + set.BackupSet.ID + "/items"), object{"selection": types}}
+		return starting{x.path("/backup-sets/" + set.BackupSet.ID + "/items"), object{"selection": types}, operator}
+	case preview:
+		return starting{x.path("/backup-sets/" + x.planned(t).set + "/previews"), nil, operator}
+	case execute:
+		return starting{x.path("/restores"), x.applying(x.planned(t)), restorer}
+	case rerun:
+		first := x.done(t, x.start(t, execute))
+		return starting{x.path("/runs/" + first.ID + "/reruns"), x.confirming(object{"which": "all"}), restorer}
 	}
 	policies := x.policies(t)
 	if len(policies) == 0 {
 		t.Fatal("the tenant has no policy to capture")
 	}
-	return starting{x.path("/policies/" + policies[0].ID + "/snapshots"), nil}
+	return starting{x.path("/policies/" + policies[0].ID + "/snapshots"), nil, operator}
+}
+
+// startings are how runs of the operations are started, all of them prepared.
+func (x *tenant) startings(t testing.TB, of []operation) []starting {
+	t.Helper()
+	all := make([]starting, len(of))
+	for i, o := range of {
+		all[i] = x.starting(t, o)
+	}
+	return all
 }
 
 // startedRun is the run that the answer of a start names.
@@ -204,11 +237,16 @@ func startedRun(t testing.TB, a answer) runView {
 	return r
 }
 
-// start starts a run as the operator.
+// begin starts a run that was prepared.
+func begin(t testing.TB, s starting) runView {
+	t.Helper()
+	return startedRun(t, post(t, s.by, s.path, s.body).want(t, http.StatusAccepted))
+}
+
+// start starts a run, as the weakest of those who may.
 func (x *tenant) start(t testing.TB, o operation) runView {
 	t.Helper()
-	s := x.starting(t, o)
-	return startedRun(t, post(t, operator, s.path, s.body).want(t, http.StatusAccepted))
+	return begin(t, x.starting(t, o))
 }
 
 // startWith starts a run with an input, nil for none.
@@ -459,9 +497,74 @@ type event struct {
 	Status       string
 	Actor        struct{ UserID, Name string }
 	Details      map[string]string
+	Objects      []struct{ Name, Action, Before, After string }
 }
 
 func (x *tenant) audit(t testing.TB) []event {
 	t.Helper()
 	return list[event](t, viewer, x.path("/audit-events"))
+}
+
+// planned is a preview that ended, and where it is read.
+type planned struct {
+	set, run, digest string
+	document         string // of an item that is written
+}
+
+// planView is a plan as the API shows it.
+type planView struct {
+	Digest     string
+	Applicable bool
+	AppliedBy  *struct{ ID string }
+	Counts     struct{ Create, Update, Delete, None, Blocked, Failed int }
+	Items      []planItem
+	TenantName string
+	Deletes    bool
+}
+
+type planItem struct {
+	Key, Name, Type, Action, Matched, Code, Sentence, Detail string
+	Changes                                                  int
+	Warnings                                                 []struct{ Code, Sentence string }
+}
+
+// plan reads the plan of a preview.
+func (x *tenant) plan(t testing.TB, runID string) planView {
+	t.Helper()
+	var v planView
+	get(t, viewer, x.path("/runs/"+runID+"/plan?pageSize=200")).want(t, http.StatusOK).into(t, &v)
+	return v
+}
+
+// planned backs up the device configuration of a stocked tenant, changes it, and
+// previews how it is restored.
+func (x *tenant) planned(t testing.TB) planned {
+	t.Helper()
+	made := x.newSet(t, object{"name": "e2e " + uuid.NewString(), "selection": object{"types": []string{"device-configuration"}}})
+	x.done(t, *made.Run)
+	custom := x.policyNamed(t, "Custom")
+	simulate(t, http.MethodPost, "/v1/tenants/"+x.graphID+"/objects/deviceConfigurations/"+custom.GraphID+"/touch", nil, nil)
+	r := x.done(t, x.preview(t, made.BackupSet.ID))
+	v := x.plan(t, r.ID)
+	if !v.Applicable || v.Counts.Update != 1 {
+		t.Fatalf("the plan is %+v", v)
+	}
+	return planned{made.BackupSet.ID, r.ID, v.Digest, v.Items[0].Detail[strings.LastIndexByte(v.Items[0].Detail, '/')+1:]}
+}
+
+// preview starts the preview of a set.
+func (x *tenant) preview(t testing.TB, set string) runView {
+	t.Helper()
+	return begin(t, starting{x.path("/backup-sets/" + set + "/previews"), nil, operator})
+}
+
+// applying is the body that starts the live restore of a plan.
+func (x *tenant) applying(p planned) object {
+	return x.confirming(object{"planRunId": p.run, "planDigest": p.digest})
+}
+
+// confirming adds what a person gives before something is written.
+func (x *tenant) confirming(body object) object {
+	body["tenantName"], body["reason"] = x.name, "CHG0049120"
+	return body
 }

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,15 +33,19 @@ func TestRunOfAKilledWorkerIsTakenOver(t *testing.T) {
 		up func()
 	}
 	var all []*held
+	losing.Lock() // a worker that dies takes with it what others gave it
+	unlock := sync.OnceFunc(losing.Unlock)
+	defer unlock()
 	for _, o := range operations {
 		h := &held{x: stocked(t), o: o}
+		prepared := h.x.starting(t, o)
 		emptied(t, o.queue(t)) // the killed worker's message comes back much later
 		path := "/deviceConfigurations"
 		if o == capture {
 			path = "/assignments$"
 		}
 		h.up = h.x.fault(t, object{"kind": "read", "path": path, "action": "delay", "delayMs": 50_000})
-		h.r = h.x.start(t, o)
+		h.r = begin(t, prepared)
 		all = append(all, h)
 	}
 	for _, h := range all {
@@ -52,6 +57,7 @@ func TestRunOfAKilledWorkerIsTakenOver(t *testing.T) {
 		kill(t, h.o.function(t))
 		h.up()
 	}
+	unlock()
 	for _, h := range all {
 		now := h.x.run(t, h.r.ID)
 		if now.Status != "running" {
@@ -87,7 +93,7 @@ func TestRunOfAKilledWorkerIsTakenOver(t *testing.T) {
 			t.Errorf("%s: epoch is %d, want 3: claim, rescue, claim", h.o.name, epoch)
 		}
 		kinds := map[string]int{}
-		for _, n := range h.x.notified(t, operator, h.r) {
+		for _, n := range h.x.notified(t, h.r.by(), h.r) {
 			kinds[n.Kind]++
 		}
 		if len(kinds) != 3 || kinds["queued"]*kinds["running"]*kinds["ended"] != 1 {
