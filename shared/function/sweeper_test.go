@@ -82,14 +82,24 @@ func TestSettingsOfEngineAndSweeper(t *testing.T) {
 	if got := sweepLimits(e); got.Grace != 2*time.Second || e.err() != nil {
 		t.Errorf("the sweeper's limits are %+v, %v", got, e.err())
 	}
+	if restorePauses(of(nil)) != nil {
+		t.Error("without settings the pauses are not those that Microsoft needs")
+	}
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		if err := restorePauses(of(map[string]string{"RESTORE_PAUSE_DIVISOR": "50"}))(t.Context(), 10*time.Second); err != nil || time.Since(began) != 200*time.Millisecond {
+			t.Errorf("a pause took %v, %v", time.Since(began), err)
+		}
+	})
 	const seconds, items = "must be a whole number of seconds above 0", "must be a whole number from 1 to 25"
 	for _, bad := range [][3]string{
 		{"LEASE_SECONDS", "0", seconds}, {"LEASE_SECONDS", "1m", seconds}, {"LEASE_SECONDS", "-1", seconds},
 		{"SWEEP_GRACE_SECONDS", "0", seconds}, {"SWEEP_GRACE_SECONDS", "x", seconds},
 		{"SLICE_ITEMS", "0", items}, {"SLICE_ITEMS", "26", items}, {"SLICE_ITEMS", "two", items}, {"SLICE_ITEMS", "1.5", items},
+		{"RESTORE_PAUSE_DIVISOR", "0", "must be a whole number from 1 to 1000"},
 	} {
 		e := of(map[string]string{bad[0]: bad[1]})
-		_, _ = engineLimits(e), sweepLimits(e)
+		_, _, _ = engineLimits(e), sweepLimits(e), restorePauses(e)
 		if err := e.err(); err == nil || err.Error() != bad[0]+" "+bad[2] {
 			t.Errorf("%s=%s: %v", bad[0], bad[1], err)
 		}

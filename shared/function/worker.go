@@ -41,7 +41,7 @@ func Worker(op run.Operation) func(context.Context, *slog.Logger) (any, error) {
 			}
 			place.FingerprintKey = e.must("FINGERPRINT_KEY_ID", "the KMS key of the fingerprints of secret values")
 		}
-		limits := engineLimits(&e)
+		limits, pause := engineLimits(&e), restorePauses(&e)
 		endpoint, err := graphEndpoint(&e)
 		if err := errors.Join(e.err(), err); err != nil {
 			return nil, err
@@ -55,7 +55,10 @@ func Worker(op run.Operation) func(context.Context, *slog.Logger) (any, error) {
 			Credentials: secretstore.New(secretsmanager.NewFromConfig(cfg), prefix, ""),
 			Endpoint:    endpoint, Version: Version, Log: log, Rates: store,
 		}
-		deps := operation.Deps{Policies: store, Sets: store, Schedules: store, Drifts: store, Runs: store, Records: store, Names: &operation.Names{}, Connect: connector.Connect, Now: time.Now, Log: log}
+		deps := operation.Deps{
+			Policies: store, Sets: store, Schedules: store, Drifts: store, Runs: store, Records: store, Names: &operation.Names{},
+			Connect: connector.Connect, Sleep: pause, Now: time.Now, Log: log,
+		}
 		if op.WritesTenant() {
 			deps.ConnectWriter = connector.ConnectWriter
 		}
@@ -84,6 +87,18 @@ func Worker(op run.Operation) func(context.Context, *slog.Logger) (any, error) {
 // are the engine's own.
 func engineLimits(e *environment) engine.Limits {
 	return engine.Limits{Lease: e.seconds("LEASE_SECONDS", 0), SliceItems: e.number("SLICE_ITEMS", 1, run.MaxSliceItems)}
+}
+
+// restorePauses are the waits of restores for what Microsoft does by itself, which a
+// test of crashes makes shorter; nil for those that Microsoft needs.
+func restorePauses(e *environment) func(context.Context, time.Duration) error {
+	divisor := e.number("RESTORE_PAUSE_DIVISOR", 1, 1000)
+	if divisor == 0 {
+		return nil
+	}
+	return func(ctx context.Context, d time.Duration) error {
+		return graph.SystemClock{}.Sleep(ctx, d/time.Duration(divisor))
+	}
 }
 
 // graphEndpoint is the stand-in that takes the place of Microsoft's addresses,

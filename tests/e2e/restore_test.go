@@ -1,8 +1,6 @@
 package e2e
 
 import (
-	"encoding/json"
-	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -11,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"tenantatlas/tests/tenantstate"
 )
 
 // put puts an object into the simulated tenant, or changes it, as somebody else
@@ -53,88 +53,11 @@ func blocking(name string) object {
 	return o
 }
 
-// restorable are the collections of the objects that these tests restore.
-var restorable = []string{"assignmentFilters", "deviceConfigurations", "deviceCompliancePolicies", "configurationPolicies"}
-
-// volatile are members that the service gives out, and that are others after a
-// restore, beside nulls, which it puts where there was nothing. Ids that objects
-// refer to each other with are replaced by names.
-var volatile = []string{"id", "createdDateTime", "lastModifiedDateTime", "version", "secretReferenceValueId", "sourceId", "@odata.context", "settingCount"}
-
-func stripped(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		maps.DeleteFunc(v, func(name string, value any) bool {
-			return value == nil || slices.Contains(volatile, name) || strings.HasSuffix(name, "@odata.context")
-		})
-		for name := range v {
-			v[name] = stripped(v[name])
-		}
-	case []any:
-		for i := range v {
-			v[i] = stripped(v[i])
-		}
-	}
-	return v
-}
-
-// state is what the simulated tenant holds, read past the product: each object with
-// its settings, assignments and secret values, by collection and name.
+// state is what the simulated tenant holds, read past the product.
 func (x *tenant) state(t testing.TB) map[string]string {
 	t.Helper()
 	r := x.reader(t)
-	read := func(path string) any {
-		var v any
-		if err := json.Unmarshal(r.get(t, path), &v); err != nil {
-			t.Fatal(err)
-		}
-		return v
-	}
-	whole := map[string]map[string]any{}
-	ids := map[string]string{}
-	for _, collection := range restorable {
-		members, _ := r.list(t, "deviceManagement/"+collection)
-		for _, raw := range members {
-			var head struct{ ID, Name, DisplayName string }
-			if err := json.Unmarshal(raw, &head); err != nil {
-				t.Fatal(err)
-			}
-			path := "deviceManagement/" + collection + "/" + head.ID
-			o := map[string]any{"object": read(path)}
-			if collection != "assignmentFilters" {
-				o["assignments"] = read(path + "/assignments")
-			}
-			switch collection {
-			case "configurationPolicies":
-				o["settings"] = read(path + "/settings")
-			case "deviceCompliancePolicies":
-				o["actions"] = read(path + "?$expand=scheduledActionsForRule($expand=scheduledActionConfigurations)")
-			}
-			var custom struct {
-				OmaSettings []struct{ SecretReferenceValueID string }
-			}
-			if err := json.Unmarshal(r.get(t, path), &custom); err != nil {
-				t.Fatal(err)
-			}
-			for i, s := range custom.OmaSettings {
-				o[fmt.Sprint("secret ", i)] = read(path + "/getOmaSettingPlainTextValue(secretReferenceValueId='" + s.SecretReferenceValueID + "')")
-			}
-			name := collection + "/" + head.Name + head.DisplayName
-			if whole[name] != nil {
-				t.Errorf("there are two of %s", name)
-			}
-			whole[name], ids[head.ID] = o, name
-		}
-	}
-	found := map[string]string{}
-	for name, o := range whole {
-		text := string(must(json.Marshal(stripped(o)))(t))
-		for id, named := range ids {
-			text = strings.ReplaceAll(text, id, named)
-		}
-		found[name] = text
-	}
-	return found
+	return must(tenantstate.Read(func(address string) ([]byte, error) { return r.get(t, address), nil }))(t)
 }
 
 // writes are the requests of the product that wrote to the simulated tenant.
@@ -273,15 +196,8 @@ func TestRestoreAndUndo(t *testing.T) {
 // same fails unless the tenant holds the same.
 func (x *tenant) same(t testing.TB, want, got map[string]string) {
 	t.Helper()
-	for name := range want {
-		if got[name] != want[name] {
-			t.Errorf("%s is\n%s, was\n%s", name, got[name], want[name])
-		}
-	}
-	for name := range got {
-		if want[name] == "" {
-			t.Errorf("%s was not there", name)
-		}
+	for _, difference := range tenantstate.Differences(want, got) {
+		t.Error(difference)
 	}
 }
 
