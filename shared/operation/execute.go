@@ -1002,7 +1002,7 @@ func (x *liveRestore) beganCreate(ctx context.Context, j *job) (bool, error) {
 				return false, err
 			}
 			if live != nil {
-				j.written.GraphID = id
+				j.written.GraphID, j.written.PolicyID = id, run.PolicyID(x.tenant.ID, j.t.Collection, id)
 				return true, nil
 			}
 		}
