@@ -21,7 +21,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
-	"tenantatlas/shared/catalog"
 	"tenantatlas/shared/dynamostore"
 	"tenantatlas/shared/kmsvault"
 	"tenantatlas/shared/run"
@@ -149,6 +148,7 @@ func (p *place) env(aws, graph, trust string) []string {
 		"SCHEDULE_ROLE_ARN=arn:aws:iam::000000000000:role/fire", "SCHEDULE_FAILURES_ARN=arn:aws:sqs:eu-central-1:000000000000:failures",
 		"GRAPH_URL=" + graph, "AUTHORITY_URL=" + graph, "SSL_CERT_FILE=" + trust,
 		fmt.Sprintf("LEASE_SECONDS=%d", leaseSeconds), "SLICE_ITEMS=1", fmt.Sprintf("SWEEP_GRACE_SECONDS=%d", graceSeconds),
+		"RESTORE_PAUSE_DIVISOR=50", // the simulator's lists do not lag
 	}
 }
 
@@ -189,7 +189,7 @@ func (p *place) newTenant(ctx context.Context, n int) (tenantID, graphTenant str
 
 // tenantWith makes a tenant with what is described behind it.
 func (p *place) tenantWith(ctx context.Context, spec graphsim.TenantSpec) (tenantID string, err error) {
-	spec.Apps = []graphsim.App{{ClientID: graphClient, Secrets: []graphsim.Secret{{Value: clientSecret}}, Permissions: catalog.ReadPermissions()}}
+	spec.Apps = []graphsim.App{{ClientID: graphClient, Secrets: []graphsim.Secret{{Value: clientSecret}}, Permissions: permissions()}}
 	if _, err := p.sim.AddTenant(spec); err != nil {
 		return "", err
 	}

@@ -51,7 +51,10 @@ const (
 	enoughFailed = 16
 )
 
-var only = flag.Int("call", 0, "break only this call of each run")
+var (
+	only         = flag.Int("call", 0, "break only this call of each run")
+	scenarioOnly = flag.String("scenario", "", "break only this run")
+)
 
 // scenario is a run that is broken.
 type scenario struct {
@@ -77,6 +80,8 @@ var scenarios = []scenario{
 	{"capture with secrets", "policy-capture-snapshot", run.OpCaptureSnapshot, 5 * time.Minute, []string{customProfile}, 1},
 	{"backup set of what is listed first", "backup-set-create", run.OpBackupSetCreate, 5 * time.Minute, []string{"device-compliance-policy", "dep-enrollment-profile"}, 2},
 	{"backup set with what a policy needs", "backup-set-create", run.OpBackupSetCreate, 5 * time.Minute, []string{"device-compliance-policy"}, 1},
+	{"preview of a restore", "restore-preview", run.OpRestorePreview, 5 * time.Minute, restoreTypes, 5},
+	{"live restore", "restore-execute", run.OpRestoreExecute, 5 * time.Minute, restoreTypes, 5},
 }
 
 // request starts the scenario in a tenant, but for the policy of a capture.
@@ -149,6 +154,8 @@ type matrix struct {
 	mu     sync.Mutex
 	trials map[string]*trial // by tenant
 	number int
+
+	intact, damaged map[string]string // the tenant when it was backed up, and when it is restored
 }
 
 // handle is Lambda: it gives a message to the worker under test, as long as that
@@ -290,7 +297,12 @@ func (c *trial) begin(ctx context.Context) (err error) {
 	c.number++
 	n := c.number
 	c.matrix.mu.Unlock()
-	if c.tenant, c.graphTenant, err = c.newTenant(ctx, n); err != nil {
+	if c.restores() {
+		c.tenant, c.graphTenant, err = c.restoreTenant(ctx, n)
+	} else {
+		c.tenant, c.graphTenant, err = c.newTenant(ctx, n)
+	}
+	if err != nil {
 		return err
 	}
 	c.matrix.mu.Lock()
@@ -319,6 +331,10 @@ func (c *trial) begin(ctx context.Context) (err error) {
 			in = run.SetInput{Selection: run.Selection{Policies: []string{id}}, Foundations: true}
 		}
 		req.Input = in
+	case run.OpRestorePreview, run.OpRestoreExecute:
+		if req, err = c.prepareRestore(ctx, req); err != nil {
+			return err
+		}
 	}
 	c.run, err = c.start(ctx, req, nil, time.Now)
 	return err
@@ -381,6 +397,10 @@ func (c *trial) verify(ctx context.Context) {
 		c.verifyInventory(ctx, r)
 	case run.OpBackupSetCreate:
 		c.verifySet(ctx, r)
+	case run.OpRestorePreview:
+		c.verifyPlan(ctx, r)
+	case run.OpRestoreExecute:
+		c.verifyRestored(ctx, r)
 	default:
 		c.verifyVersion(ctx, r)
 	}
@@ -453,7 +473,11 @@ func (c *trial) verifyEnd(ctx context.Context, r run.Run) {
 		c.problem("lock %+v", view.Lock)
 	}
 	told, err := c.events(ctx, r)
-	if err != nil || !maps.Equal(told, map[string]int{run.AuditRunRequested: 1, run.AuditRunEnded: 1}) {
+	want := map[string]int{run.AuditRunRequested: 1, run.AuditRunEnded: 1}
+	if c.op == run.OpRestoreExecute {
+		want[run.AuditRunStarted], want[run.AuditObjectsWritten] = 1, c.items
+	}
+	if err != nil || !maps.Equal(told, want) {
 		c.problem("audit events %v, %v", told, err)
 	}
 	notes, err := c.store.Notifications(ctx, run.NotificationQuery{UserID: user, TenantID: c.tenant}, run.PageRequest{Limit: 200})
@@ -462,7 +486,9 @@ func (c *trial) verifyEnd(ctx context.Context, r run.Run) {
 	}
 	kinds := map[run.NotificationKind]int{}
 	for _, n := range notes.Items {
-		kinds[n.Kind]++
+		if n.RunID == r.ID { // what was prepared for it has ended too
+			kinds[n.Kind]++
+		}
 	}
 	if !maps.Equal(kinds, map[run.NotificationKind]int{run.NotifyQueued: 1, run.NotifyRunning: 1, run.NotifyEnded: 1}) {
 		c.problem("notifications %v", kinds)
@@ -550,13 +576,17 @@ func reflectEqual(a, b run.Run) bool {
 // nothing had happened.
 func TestWorkers(t *testing.T) {
 	began := time.Now()
-	b := newBed(t, "inventory-sync", "policy-capture-snapshot", "backup-set-create", "sweeper")
+	workers := map[run.Operation]string{}
+	for _, s := range scenarios {
+		workers[s.op] = s.function
+	}
+	b := newBed(t, append(slices.Collect(maps.Values(workers)), "sweeper")...)
 	m := &matrix{place: b.newPlace(), pools: map[run.Operation]chan *lambdaruntime.Function{}, trials: map[string]*trial{}}
 	ctx, stop := context.WithCancel(t.Context())
 	var background sync.WaitGroup
 	defer background.Wait()
 	defer stop()
-	for op, name := range map[run.Operation]string{run.OpInventorySync: "inventory-sync", run.OpCaptureSnapshot: "policy-capture-snapshot", run.OpBackupSetCreate: "backup-set-create"} {
+	for op, name := range workers {
 		m.pools[op] = make(chan *lambdaruntime.Function, poolSize)
 		for range poolSize {
 			f, err := m.launch(name)
@@ -576,6 +606,9 @@ func TestWorkers(t *testing.T) {
 
 	var planned []*trial
 	for _, s := range scenarios {
+		if *scenarioOnly != "" && s.name != *scenarioOnly {
+			continue
+		}
 		c := m.try(ctx, s, none, target{})
 		if err := m.drained(ctx, s.op); err != nil {
 			t.Error(err)
@@ -588,7 +621,7 @@ func TestWorkers(t *testing.T) {
 		for _, at := range targets(c.calls) {
 			t.Logf("  %2d %s", at.at, at.call)
 			for _, f := range faults() {
-				if *only > 0 && at.at != *only {
+				if *only > 0 && at.at != *only || s.restores() && s.same(at, f) {
 					continue
 				}
 				planned = append(planned, &trial{scenario: s, fault: f, at: at})
@@ -621,7 +654,7 @@ func TestWorkers(t *testing.T) {
 	}
 	trying.Wait()
 	t.Logf("ended after %s", time.Since(began).Round(time.Second))
-	for _, op := range []run.Operation{run.OpInventorySync, run.OpCaptureSnapshot, run.OpBackupSetCreate} {
+	for op := range workers {
 		if failed.Load() > 0 {
 			break // a run that has not ended leaves messages
 		}
@@ -653,7 +686,7 @@ func TestWorkers(t *testing.T) {
 		}
 	}
 	t.Logf("%d runs, %d of them broken, in %s; the slowest took %s: %s", len(done)+len(scenarios), len(done), time.Since(began).Round(time.Second), slowest.took.Round(time.Millisecond), slowest.title())
-	if *only == 0 && !t.Failed() {
+	if *only == 0 && *scenarioOnly == "" && !t.Failed() {
 		report.check(t)
 	}
 }

@@ -55,6 +55,7 @@ for the fault; where there are several, it depended on which of the calls of tha
 - **next message**: the worker had given the run back and sent the message that continues it.
 - **sweep**: the sweeper found the run with an expired lease and sent another message.
 - **had ended**: the run's end was stored before the worker died.
+- **as after**: of restores each kind of read is broken once, and to die before it is to die after it.
 
 The queue delivers the message of a dead worker again only after the run has ended; then it changes nothing.
 `
@@ -71,7 +72,11 @@ func (r *report) text() string {
 		for _, call := range r.calls[name] {
 			b.WriteString(row(call))
 			for _, f := range faults() {
-				fmt.Fprintf(&b, " %s |", strings.Join(slices.Sorted(maps.Keys(r.found[[2]string{name, call}][f])), ", "))
+				made := strings.Join(slices.Sorted(maps.Keys(r.found[[2]string{name, call}][f])), ", ")
+				if made == "" {
+					made = "as after"
+				}
+				fmt.Fprintf(&b, " %s |", made)
 			}
 			b.WriteByte('\n')
 		}

@@ -123,7 +123,14 @@ func TestPlantedSecretIsNowhere(t *testing.T) {
 		r runView
 	}
 	var failed []refused
-	rules := []object{
+	var rules []object
+	var of [][]operation // what runs into each
+	add := func(operations []operation, more ...object) {
+		for _, rule := range more {
+			rules, of = append(rules, rule), append(of, operations)
+		}
+	}
+	add([]operation{connectionTest, inventorySync, capture, backup, addPolicies}, []object{
 		{"kind": "token", "status": 400, "entraCode": 7000215}, {"kind": "token", "status": 401, "code": canary},
 		{"kind": "token", "status": 503}, {"kind": "token", "action": "garbage"},
 		{"kind": "read", "status": 400}, {"kind": "read", "status": 403, "code": "Forbidden"}, {"kind": "read", "status": 404},
@@ -132,15 +139,21 @@ func TestPlantedSecretIsNowhere(t *testing.T) {
 		{"kind": "read", "status": 429, "retryAfter": canary}, {"kind": "read", "status": 503, "shape": "plain"},
 		{"kind": "read", "action": "garbage"}, {"kind": "read", "action": "truncate"},
 		{"kind": "read", "path": "/settings$", "status": 400}, {"kind": "read", "path": "/assignments$", "status": 403},
-		{"kind": "write", "status": 400}, {"kind": "write", "status": 403, "code": "Forbidden"}, {"kind": "write", "status": 409, "shape": "unknown"}, {"kind": "write", "status": 500},
-	}
+	}...)
+	add([]operation{preview, execute}, []object{
+		{"kind": "token", "status": 401, "code": canary}, {"kind": "read", "status": 400, "code": canary}, {"kind": "read", "status": 404, "shape": "unknown"},
+		{"kind": "read", "action": "truncate"},
+	}...)
+	add([]operation{execute}, []object{
+		{"kind": "write", "status": 400}, {"kind": "write", "status": 403, "code": canary}, {"kind": "write", "status": 409, "shape": "unknown"}, {"kind": "write", "action": "truncate"},
+	}...)
 	tenants, prepared := make([]*tenant, len(rules)), make([][]starting, len(rules))
 	var numbers []int
 	for i := range rules {
 		tenants[i] = stocked(t)
 		numbers = append(numbers, i)
 	}
-	each(numbers, func(i int) { prepared[i] = tenants[i].startings(t, atOnce) })
+	each(numbers, func(i int) { prepared[i] = tenants[i].startings(t, of[i]) })
 	setEnvironment(t, output(t, "ApiFunctionName"), "RUN_DEADLINE_SECONDS", "8")
 	for i, rule := range rules {
 		y := tenants[i]
