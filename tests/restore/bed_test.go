@@ -68,29 +68,26 @@ type clock struct {
 }
 
 func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.now.IsZero() {
 		return time.Now()
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	return c.now
 }
 
-func (c *clock) pass(d time.Duration) {
-	if c.now.IsZero() {
-		time.Sleep(d)
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
+func (c *clock) pass(d time.Duration) { _ = c.Sleep(context.Background(), d) }
 
 func (c *clock) Sleep(ctx context.Context, d time.Duration) error {
-	if c.now.IsZero() {
+	c.mu.Lock()
+	stands := !c.now.IsZero()
+	if stands {
+		c.now = c.now.Add(d)
+	}
+	c.mu.Unlock()
+	if !stands {
 		return graph.SystemClock{}.Sleep(ctx, d)
 	}
-	c.pass(d)
 	return ctx.Err()
 }
 

@@ -339,8 +339,8 @@ func (s *small) truthful(base baseline, id string) map[string]string {
 	left := map[string]string{}
 	for _, o := range items {
 		key := o.Type + "/" + o.Name
-		switch {
-		case o.Status == "succeeded":
+		switch o.Status {
+		case "succeeded":
 			if now[key].hash != want[key].hash {
 				s.t.Errorf("%s succeeded and is not as it was captured", key)
 			}
