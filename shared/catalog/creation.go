@@ -292,6 +292,17 @@ func (d Document) keepDirect() {
 	}
 }
 
+// OwnAssignments is a payload document without the assignments that come with policy
+// sets: those come and go without the policy.
+func OwnAssignments(payload []byte) ([]byte, error) {
+	doc, err := Decode(payload)
+	if err != nil {
+		return nil, err
+	}
+	doc.keepDirect()
+	return json.Marshal(doc)
+}
+
 // PastDates names the dates of a captured object that lie before now: the service
 // refuses them, or acts at once.
 func (t Type) PastDates(object map[string]any, now time.Time) []string {

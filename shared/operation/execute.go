@@ -379,8 +379,8 @@ func (x *liveRestore) applyUpdate(ctx context.Context, j *job) error {
 	if live == nil {
 		return skipped(reason.TargetChanged, nil) // it is gone
 	}
-	if live.hash != j.plan.Fingerprint && !slices.Contains(j.accept, live.hash) {
-		return skipped(reason.TargetChanged, nil)
+	if is, err := j.expects(live); err != nil || !is {
+		return cmp.Or(err, error(skipped(reason.TargetChanged, nil)))
 	}
 	if live.hash == j.plan.Fingerprint && j.plan.Action == run.PlanUpdate {
 		planned, err := j.t.Update(j.captured, live.payload, restore.Mapping(j.plan.References), j.digests)
@@ -406,6 +406,25 @@ func (x *liveRestore) applyUpdate(ctx context.Context, j *job) error {
 		}
 	}
 	return x.converge(ctx, j, live)
+}
+
+// expects reports whether a live object is as it was compared, or as this restore
+// left it. Assignments that come with a policy set are no change of the object: the
+// set may have been written since.
+func (j *job) expects(live *found) (bool, error) {
+	known := func(hash string) bool { return hash == j.plan.Fingerprint || slices.Contains(j.accept, hash) }
+	if known(live.hash) {
+		return true, nil
+	}
+	own, err := catalog.OwnAssignments(live.payload)
+	if err != nil {
+		return false, err
+	}
+	hash, err := j.t.ContentHash(own)
+	if err != nil {
+		return false, fmt.Errorf("normal form of %s: %w", j.t.ID, err)
+	}
+	return known(hash), nil
 }
 
 // precapture stores the object as it is before the first write, so that the
@@ -934,8 +953,8 @@ func (x *liveRestore) applyDelete(ctx context.Context, j *job) error {
 	if live == nil {
 		return nil // it is gone
 	}
-	if live.hash != j.plan.Fingerprint && !slices.Contains(j.accept, live.hash) {
-		return skipped(reason.TargetChanged, nil)
+	if is, err := j.expects(live); err != nil || !is {
+		return cmp.Or(err, error(skipped(reason.TargetChanged, nil)))
 	}
 	if err := x.precapture(ctx, j, live); err != nil {
 		return err

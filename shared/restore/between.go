@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"tenantatlas/shared/catalog"
 )
@@ -41,6 +42,9 @@ func between(before, live, want map[string]any, depth int) bool {
 		if same(l, b) || same(l, w) {
 			continue
 		}
+		if list, isList := l.([]any); isList && amid(b, list, w) {
+			continue
+		}
 		lm, isObject := l.(map[string]any)
 		bm, _ := b.(map[string]any)
 		wm, _ := w.(map[string]any)
@@ -49,6 +53,21 @@ func between(before, live, want map[string]any, depth int) bool {
 		}
 	}
 	return true
+}
+
+// amid reports whether a list is on the way: what is in it was there before or is
+// wanted, and what was there and is wanted is in it. Elements of some come and go
+// one by one, as the assignments of types that take no list of them.
+func amid(before any, live []any, want any) bool {
+	b, _ := before.([]any)
+	w, _ := want.([]any)
+	has := func(list []any, e any) bool { return slices.ContainsFunc(list, func(o any) bool { return same(o, e) }) }
+	for _, e := range live {
+		if !has(b, e) && !has(w, e) {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(b, func(e any) bool { return has(w, e) && !has(live, e) })
 }
 
 func same(a, b any) bool {
