@@ -81,13 +81,19 @@ func (b *backupSet) list(ctx context.Context, t catalog.Type) (map[string]json.R
 	return objects, err
 }
 
-// onceOK keeps the first result that is no error.
+// onceOK keeps the first result that is no error. Whoever waits for another's read
+// does so no longer than its context lasts.
 func onceOK[T any](read func(context.Context) (T, error)) func(context.Context) (T, error) {
-	var mu sync.Mutex
+	reading := make(chan struct{}, 1)
 	var kept *T
 	return func(ctx context.Context) (T, error) {
-		mu.Lock()
-		defer mu.Unlock()
+		select {
+		case reading <- struct{}{}:
+		case <-ctx.Done():
+			var none T
+			return none, ctx.Err()
+		}
+		defer func() { <-reading }()
 		if kept != nil {
 			return *kept, nil
 		}
