@@ -41,10 +41,11 @@ const leaseLife = 1500 * time.Millisecond
 // belongs to is not published.
 var quotas = map[graph.Lane][]quota{
 	// 1,000 requests in 20 s for an app in a tenant, of which 100 may be POST, PUT,
-	// DELETE or PATCH.
+	// DELETE or PATCH. What may be used at once is missing from the rate that lasts:
+	// a restore of hundreds of policies is worth more than a quick start of a few.
 	graph.LaneIntune: {
 		{service: "intune", limit: 1000, window: 20 * time.Second, lease: 25, margin: marginOurs, burst: 0.05},
-		{service: "intune-write", limit: 100, window: 20 * time.Second, lease: 5, margin: marginOurs, burst: 0.25},
+		{service: "intune-write", limit: 100, window: 20 * time.Second, lease: 4, margin: marginOurs, burst: 0.05},
 	},
 	// 1 request a second for all apps of a tenant.
 	graph.LaneConditionalAccess: {{service: "conditional-access", limit: 1, window: time.Second, lease: 1, margin: marginShared}},

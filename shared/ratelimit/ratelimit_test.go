@@ -141,7 +141,7 @@ func TestAnotherTenantIsNotAffected(t *testing.T) {
 		b.flood(t.Context(), 160, graph.LaneIntune, true, a)
 		a.Throttled(t.Context(), graph.LaneIntune, false, time.Now().Add(time.Hour))
 		began := time.Now()
-		for range 10 {
+		for range 4 {
 			if err := other.Take(t.Context(), graph.LaneIntune, true, 1); err != nil {
 				t.Fatal(err)
 			}
@@ -253,14 +253,14 @@ func TestScheduledRunsLeaveTheReserve(t *testing.T) {
 				t.Fatal(err)
 			}
 			if time.Since(began) > 0 {
-				if n != 12 {
-					t.Errorf("%d scheduled writes at once, want half of the burst of 24", n)
+				if n != 2 {
+					t.Errorf("%d scheduled writes at once, want half of the burst of 4", n)
 				}
 				break
 			}
 		}
 		began := time.Now()
-		for range 10 {
+		for range 2 {
 			if err := interactive.Take(t.Context(), graph.LaneIntune, true, 1); err != nil {
 				t.Fatal(err)
 			}
@@ -431,7 +431,7 @@ func TestNothingIsLostToRefusals(t *testing.T) {
 			t.Fatal(err)
 		}
 		began := time.Now()
-		if err := l.Take(t.Context(), graph.LaneIntune, true, 20); err != nil || time.Since(began) != 0 {
+		if err := l.Take(t.Context(), graph.LaneIntune, true, 4); err != nil || time.Since(began) != 0 {
 			t.Errorf("%v after %s", err, time.Since(began))
 		}
 	})
