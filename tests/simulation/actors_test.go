@@ -21,9 +21,12 @@ import (
 // functionTime is how long an invocation of a worker may take.
 const functionTime = 300 * time.Second
 
-// operations are those under test: one that would make things twice, and one that
-// reads.
-var operations = []run.Operation{run.OpRestoreExecute, run.OpInventorySync}
+// operations are those under test: two that would make things twice and exclude each
+// other, and one that reads.
+var operations = []run.Operation{run.OpRestoreExecute, run.OpRestoreRerun, run.OpInventorySync}
+
+// liveRestore names the lock that all operations share which write.
+const liveRestore = "restore.live"
 
 var discard = slog.New(slog.DiscardHandler)
 
@@ -46,12 +49,16 @@ func (w *world) startRun(tenant string, op run.Operation, key, payload int, user
 			TenantID: tenant, Principal: run.Principal{UserID: user, Name: user}, Operation: op, Scope: fmt.Sprint("key", key),
 			Input: input{Items: w.p.items[payload], Payload: payload}, IdempotencyKey: clientKey, Deadline: w.p.life,
 		}
+		if op.WritesTenant() {
+			req.Lock = liveRestore
+		}
 		if op == run.OpInventorySync && payload == 1 && clientKey == "" {
 			req.Principal, req.ScheduleID = run.Principal{}, scheduleID
 		}
 		res, err = s.Start(a.ctx, req)
 		return err
 	})
+	a.op = op
 	a.onEnd = func() {
 		if !a.dead.Load() {
 			w.started(a, res, payload, clientKey != "")

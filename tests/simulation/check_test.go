@@ -243,7 +243,38 @@ func (w *world) checkAudit(f *fact, in memstore.Inspection) {
 	if in.Run.CancelAt != nil {
 		canceled = 1
 	}
-	if seen[run.AuditRunRequested] != 1 || seen[run.AuditRunEnded] != 1 || seen[run.AuditRunCancel] != canceled || len(in.Audit) != 2+canceled {
+	// What each slice wrote is named once: with the slice, and of each object.
+	wrotes := 0
+	for _, c := range in.Chunks {
+		var wrote []string
+		for _, o := range c.Outcomes {
+			if o.Written != nil && o.Written.Steps > 0 {
+				wrote = append(wrote, o.Item.Name)
+			}
+		}
+		if len(wrote) == 0 {
+			continue
+		}
+		wrotes++
+		said := 0
+		for _, e := range in.Audit {
+			if e.Event != run.AuditObjectsWritten || e.Part != c.Seq {
+				continue
+			}
+			said++
+			var named []string
+			for _, o := range e.Objects {
+				named = append(named, o.Name)
+			}
+			if !reflect.DeepEqual(named, wrote) {
+				w.violated("16: slice %d of %s wrote %v, its audit names %v", c.Seq, f.name, wrote, named)
+			}
+		}
+		if said != 1 {
+			w.violated("16: slice %d of %s wrote, and is in the audit %d times", c.Seq, f.name, said)
+		}
+	}
+	if seen[run.AuditRunRequested] != 1 || seen[run.AuditRunEnded] != 1 || seen[run.AuditRunCancel] != canceled || seen[run.AuditObjectsWritten] != wrotes || len(in.Audit) != 2+canceled+wrotes {
 		w.violated("16: the audit trail of %s is %v", f.name, seen)
 	}
 }
@@ -382,7 +413,9 @@ func (w *world) started(a *actor, res start.Result, payload int, clientKey bool)
 	case errors.As(err, &conflict):
 		w.count("start: conflict")
 		w.wasActive(a, conflict.Active.ID)
-		if payloadOf(conflict.Active) == payload {
+		if conflict.Active.Operation != a.op {
+			w.count("start: conflict with another operation")
+		} else if payloadOf(conflict.Active) == payload {
 			w.violated("17: %s conflicts with a run that does what it asks for", a.id)
 		}
 		return
@@ -403,7 +436,7 @@ func (w *world) started(a *actor, res start.Result, payload int, clientKey bool)
 	switch {
 	case f == nil:
 		w.violated("17: %s was given a run that is not stored", a.id)
-	case payloadOf(res.Run) != payload:
+	case payloadOf(res.Run) != payload, res.Run.Operation != a.op:
 		w.violated("17: %s was given a run that does not do what it asks for", a.id)
 	case f.run.TenantID != a.tenant:
 		w.violated("18: %s was given a run of another tenant", a.id)

@@ -15,7 +15,7 @@
 //
 // The invariants:
 //
-//	 1  at most one run that has not ended on a key
+//	 1  at most one run that has not ended on a key, whichever of those that share it
 //	 2  a run holds its lock if and only if it has not ended
 //	 3  a run that has ended does not change
 //	 4  epoch, sequence number and dispatch number never decrease
@@ -30,14 +30,15 @@
 //	13  without faults every run ends within two minutes of its deadline
 //	14  sweeps find the runs that have not ended, and no other
 //	15  one notification for each transition, soon after the end
-//	16  one audit event for each transition
+//	16  one audit event for each transition, and for each slice that wrote, of its objects
 //	17  the same request gets the active run, another one a conflict
 //	18  nobody reaches into another tenant
 //	20  no slice after a cancellation was seen
 //	21  no window with more requests than a tenant's budget, none in a pause
 //	22  a message of a run that is held or ended changes nothing
 //
-// and: no slice of a writing run that nobody with the role stands behind. When the
+// and: no slice of a writing run that nobody with the role stands behind, no item at
+// work beside one of another phase. When the
 // faults end, everything ends, and each key can be used again. Number 19 is held
 // by the tests of what is written.
 package simulation

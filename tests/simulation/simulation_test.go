@@ -179,7 +179,7 @@ func mustReach() []string {
 		"a request without shared budgets", "killed before LeaseTokens", "killed after LeaseTokens", "lost LeaseTokens", "lost answer of LeaseTokens",
 		"killed before BlockRate", "killed after BlockRate", "lost BlockRate", "lost answer of BlockRate",
 		"rescue: a dead worker's run", "rescue: a lost message", "sweeps overlapped", "the stream was replayed",
-		"start: new run", "start: reused", "start: conflict", "start: not allowed", "start: tenant disabled", "start: client key replayed", "start: client key reused",
+		"start: new run", "start: reused", "start: conflict", "start: conflict with another operation", "start: not allowed", "start: tenant disabled", "start: client key replayed", "start: client key reused",
 	}
 	for _, code := range []string{"all_items_failed", "canceled", "deadline_exceeded", "dispatch_failed", "graph_forbidden", "internal", "permission_revoked", "stuck", "tenant_disabled"} {
 		all = append(all, "ended with "+code)

@@ -44,12 +44,13 @@ type input struct {
 // item, which carries the item's marker: a second call would make a second object.
 // An inventory reads, which harms nobody twice.
 type operation struct {
-	w     *world
-	a     *actor
-	r     run.Run
-	limit *ratelimit.Limiter
-	items int
-	early bool // looks itself when a call gives no answer, instead of leaving it to the next worker
+	w      *world
+	a      *actor
+	r      run.Run
+	limit  *ratelimit.Limiter
+	items  int
+	acting map[int]int // items at work, by phase
+	early  bool        // looks itself when a call gives no answer, instead of leaving it to the next worker
 }
 
 func (w *world) bind(a *actor) engine.Bind {
@@ -60,7 +61,7 @@ func (w *world) bind(a *actor) engine.Bind {
 		if err := json.Unmarshal(r.Input, &in); err != nil {
 			return nil, err
 		}
-		o := &operation{w: w, a: a, r: r, limit: w.limiter(a), items: in.Items, early: w.p.early}
+		o := &operation{w: w, a: a, r: r, limit: w.limiter(a), items: in.Items, early: w.p.early, acting: map[int]int{}}
 		return o, o.whole(o.graph(ctx, "signin", "", nil))
 	}
 }
@@ -130,10 +131,39 @@ func index(item run.Item) (i int) {
 	return i
 }
 
-var succeeded = run.Outcome{Status: run.OutcomeSucceeded, Numbers: map[string]int{"policies": 1}}
+// did is the outcome of an item that is done: of a restore with what it wrote.
+func (o *operation) did(item run.Item) run.Outcome {
+	out := run.Outcome{Status: run.OutcomeSucceeded, Numbers: map[string]int{"policies": 1}}
+	if o.r.Operation.WritesTenant() {
+		out.Written = &run.Written{Action: run.PlanCreate, PolicyID: item.Key, AfterHash: "after", Steps: 1}
+	}
+	return out
+}
+
+// Phase implements engine.Phased: a few items each, as policies that need others.
+func (o *operation) Phase(item run.Item) int { return index(item) / 3 }
+
+// inPhase checks that what an item needs is done before it is begun.
+func (o *operation) inPhase(item run.Item) (leave func()) {
+	mine := o.Phase(item)
+	o.w.mu.Lock()
+	defer o.w.mu.Unlock()
+	for phase, n := range o.acting {
+		if n > 0 && phase != mine && o.w.wrong == "" {
+			o.w.wrong = fmt.Sprintf("phase: %s begins %s of phase %d while %d of phase %d are at work", o.a.id, item.Key, mine, n, phase)
+		}
+	}
+	o.acting[mine]++
+	return func() {
+		o.w.mu.Lock()
+		defer o.w.mu.Unlock()
+		o.acting[mine]--
+	}
+}
 
 // Act implements engine.Operation.
 func (o *operation) Act(ctx context.Context, item run.Item) (run.Outcome, error) {
+	defer o.inPhase(item)()
 	var err error
 	if o.r.Operation.WritesTenant() {
 		err = o.graph(ctx, "create", item.Key, func() { o.w.created(o.a, o.r, index(item)) })
@@ -143,7 +173,7 @@ func (o *operation) Act(ctx context.Context, item run.Item) (run.Outcome, error)
 	var g *graphError
 	var limited *ratelimit.WaitError
 	if err == nil {
-		return succeeded, nil
+		return o.did(item), nil
 	}
 	if ctx.Err() != nil {
 		return run.Outcome{}, ctx.Err()
@@ -179,7 +209,8 @@ func (o *operation) Probe(ctx context.Context, item run.Item) (*run.Outcome, err
 	switch {
 	case err == nil && found:
 		o.w.count("probe: adopted")
-		return &succeeded, nil
+		out := o.did(item)
+		return &out, nil
 	case err == nil:
 		o.w.count("probe: nothing there")
 		return nil, nil
@@ -187,7 +218,7 @@ func (o *operation) Probe(ctx context.Context, item run.Item) (*run.Outcome, err
 		return nil, ctx.Err()
 	case errors.As(err, &g) && g.kind == undecidable:
 		o.w.count("probe: undecidable")
-		return &run.Outcome{Status: run.OutcomeFailed, Code: run.CodeOutcomeUnknown, Failure: &run.Failure{Code: run.CodeOutcomeUnknown}}, nil
+		return &run.Outcome{Status: run.OutcomeFailed, Code: run.CodeOutcomeUnknown, Failure: &run.Failure{Code: run.CodeOutcomeUnknown}, Written: &run.Written{Action: run.PlanCreate, Steps: 1}}, nil
 	case errors.As(err, &limited), errors.As(err, &g) && g.kind != refused:
 		return nil, o.whole(err)
 	}

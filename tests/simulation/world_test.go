@@ -671,16 +671,16 @@ func (w *world) afterwards() {
 	}
 	w.pausesEnd()
 	before := len(w.order)
-	for i := range w.p.tenants {
-		id := tenantID(i)
-		w.enable(id, true)
-		for k := range w.p.keys {
-			for _, op := range operations {
+	for _, op := range operations { // some exclude each other
+		for i := range w.p.tenants {
+			id := tenantID(i)
+			w.enable(id, true)
+			for k := range w.p.keys {
 				w.startRun(id, op, k, 0, users[0], "")
 			}
 		}
+		w.quiet("fresh starts end")
 	}
-	w.quiet("fresh starts end")
 	if w.failed() {
 		return
 	}
