@@ -22,7 +22,7 @@ var (
 	allFaults  = flag.Bool("faults.all", false, "break every call in every way, not a sample")
 	faultSeed  = flag.Uint64("faults.seed", 0, "of the sample; 0 draws one")
 	oneFault   = flag.String("faults.one", "", `break only this: "graph write 7: 504, done"`)
-	sampleSize = flag.Int("faults.sample", 6, "calls of each kind that a sample breaks")
+	sampleSize = flag.Int("faults.sample", 3, "calls of each kind that a sample breaks")
 )
 
 // breakages are the ways in which the calls of each place are broken.
