@@ -322,12 +322,11 @@ func (s *small) truthful(base baseline, id string) map[string]string {
 	left := map[string]string{}
 	for _, o := range items {
 		key := o.Type + "/" + o.Name
-		switch o.Status {
-		case "succeeded":
+		if o.Status == "succeeded" {
 			if now[key].hash != want[key].hash {
 				s.t.Errorf("%s succeeded and is not as it was captured", key)
 			}
-		default:
+		} else {
 			if left[key] = o.Code; o.Code == "" || o.Sentence == "" {
 				s.t.Errorf("%s is %s and nobody says why", key, o.Status)
 			}
