@@ -124,11 +124,11 @@ test-conformance: tools-conformance ## The contracts of storage and queue, over 
 .PHONY: test-crash
 # Without the race detector: the code under test is in the processes.
 test-crash: tools-conformance ## Workers and sweeper killed, and answers lost, at every call they make
-	CGO_ENABLED=0 $(GO) test -count=1 -timeout 10m -v ./tests/crash
+	CGO_ENABLED=0 $(GO) test -count=1 -timeout 15m -v ./tests/crash
 
 .PHONY: crash-matrix
 crash-matrix: tools-conformance ## Write docs/crash-matrix.md: what made up for each fault of test-crash
-	CGO_ENABLED=0 $(GO) test -count=1 -timeout 10m -run '^TestWorkers$$' ./tests/crash -update
+	CGO_ENABLED=0 $(GO) test -count=1 -timeout 15m -run '^TestWorkers$$' ./tests/crash -update
 
 # Ports of the stack that tests start, so that "make up" elsewhere is not in the way.
 TEST_PORTS := PORT=18080 AWS_PORT=14566 GRAPH_PORT=18443 GRAPH_ADMIN_PORT=18444

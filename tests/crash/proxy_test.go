@@ -218,7 +218,7 @@ func graphCall(r *http.Request, _ []byte) string {
 		return "Graph token"
 	}
 	for i, part := range parts {
-		if strings.Count(part, "-") == 4 {
+		if strings.Count(part, "-") == 4 || strings.Trim(part, "0123456789") == "" {
 			parts[i] = "{id}"
 		}
 		if function, _, ok := strings.Cut(part, "("); ok {
