@@ -109,7 +109,7 @@ var table = map[string]access{
 // queries are what a valid request of the route asks.
 var queries = map[string]string{
 	"GET /v1/runs":           "?active=true",
-	"GET /v1/schedule-times": "?expression=rate(2%20hours)",
+	"GET /v1/schedule-times": "?expression=cron(0%202%201%201%20%3F%20*)",
 	"DELETE /v1/tenants/{tenant}/backup-sets/{set}":         "?confirm=another",
 	"GET /v1/tenants/{tenant}/backup-sets/{set}/comparison": "?from={set}",
 	"GET /v1/tenants/{tenant}/policies/{policy}/diff":       "?from=1",

@@ -211,9 +211,11 @@ func TestNamesKeepEveryCharacter(t *testing.T) {
 // What is polled has an ETag, and costs nothing while it does not change.
 func TestUnchangedAnswersAre304(t *testing.T) {
 	x := stocked(t)
+	plan := x.planned(t)
 	resume := paused(t, inventorySync)
 	r := x.start(t, inventorySync)
 	here := x.place(t, r)
+	here.plan = plan
 	for _, route := range routes(t) {
 		method, path := here.request(route)
 		if method != http.MethodGet || strings.Contains(path, "/versions/") || strings.Contains(path, "/diff?") || strings.Contains(path, "/drift/") {
