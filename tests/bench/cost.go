@@ -4,11 +4,15 @@ import "strings"
 
 // measured is what the tests of this package hand over.
 type measured struct {
-	Operations []cost     `json:"operations"`
-	Runs       []cost     `json:"runs"` // of runs by their number of items
-	Sets       []cost     `json:"sets"`
-	Storage    storage    `json:"storage"`
-	Lists      []listCost `json:"lists"`
+	Operations []cost  `json:"operations"`
+	Runs       []cost  `json:"runs"` // of runs by their number of items
+	Sets       []cost  `json:"sets"`
+	Storage    storage `json:"storage"`
+	// Restores are a preview and a live restore; Machinery is what is left of a
+	// live restore without its reads and writes, nothing written and all written.
+	Restores  []cost     `json:"restores"`
+	Machinery []cost     `json:"machinery"`
+	Lists     []listCost `json:"lists"`
 }
 
 // cost is what something took, for Units of it together.

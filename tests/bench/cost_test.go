@@ -112,6 +112,7 @@ type costBed struct {
 	table   *dynamodb.Client
 	name    string // of the table
 	objects *s3.Client
+	archive run.Archive
 	store   *dynamostore.Store
 	starter *start.Starter
 	engines map[run.Operation]*engine.Engine
@@ -136,7 +137,7 @@ func newPacedBed(t *testing.T, spec graphsim.TenantSpec, pace func(run.Rates) ru
 	b := &costBed{t: t, meter: &meter{calls: map[string]int{}}, engines: map[run.Operation]*engine.Engine{}}
 	b.sim = graphsim.StartTest(t, graphsim.Options{Seed: 1, Quotas: []graphsim.Quota{}})
 	spec.ID, spec.DisplayName = graphTenant, "Contoso"
-	spec.Apps = []graphsim.App{{ClientID: graphClient, Secrets: []graphsim.Secret{{Value: "bench-secret"}}, Permissions: catalog.ReadPermissions()}}
+	spec.Apps = []graphsim.App{{ClientID: graphClient, Secrets: []graphsim.Secret{{Value: "bench-secret"}}, Permissions: permissions()}}
 	if _, err := b.sim.AddTenant(spec); err != nil {
 		t.Fatal(err)
 	}
@@ -181,15 +182,19 @@ func newPacedBed(t *testing.T, spec graphsim.TenantSpec, pace func(run.Rates) ru
 	}
 
 	log := slog.New(slog.DiscardHandler)
-	connector := &operation.Connector{
-		Credentials: secrets, Endpoint: &graph.Endpoint{GraphURL: b.sim.URL, AuthorityURL: b.sim.URL}, Version: "bench",
-		Log: log, HTTPClient: b.sim.Client(), Rates: pace(b.store),
+	// What may only read shares no connector with what may write.
+	connector := func() *operation.Connector {
+		return &operation.Connector{
+			Credentials: secrets, Endpoint: &graph.Endpoint{GraphURL: b.sim.URL, AuthorityURL: b.sim.URL}, Version: "bench",
+			Log: log, HTTPClient: b.sim.Client(), Rates: pace(b.store),
+		}
 	}
+	b.archive = s3archive.New(b.objects, bucket, s3archive.Options{})
 	deps := operation.Deps{
-		Policies: b.store, Archive: s3archive.New(b.objects, bucket, s3archive.Options{}),
+		Policies: b.store, Archive: b.archive,
 		Sets: b.store, Schedules: b.store, Drifts: b.store,
 		Vault: kmsvault.New(keys, b.objects, place, kmsvault.Options{}), Names: &operation.Names{},
-		Connect: connector.Connect, Now: b.now, Log: log,
+		Runs: b.store, Records: b.store, Connect: connector().Connect, ConnectWriter: connector().ConnectWriter, Now: b.now, Log: log,
 	}
 	for _, op := range operation.Operations() {
 		bind, err := deps.Bind(op)

@@ -134,7 +134,7 @@ func costs(ctx context.Context, o options) (measured, error) {
 	}
 	defer func() { _ = os.RemoveAll(folder) }()
 	file := filepath.Join(folder, "costs.json")
-	if _, err := goTool(ctx, o, nil, "test", "-count=1", "-run", "^(TestCosts|TestRunCosts|TestSetCosts|TestListsAreConstant)$", "./tests/bench", "-costs", file); err != nil {
+	if _, err := goTool(ctx, o, nil, "test", "-count=1", "-run", "^(TestCosts|TestRunCosts|TestSetCosts|TestRestoreMachineryCosts|TestRestoreCosts|TestListsAreConstant)$", "./tests/bench", "-costs", file); err != nil {
 		return m, err
 	}
 	raw, err := os.ReadFile(file)
@@ -152,7 +152,7 @@ func captures(ctx context.Context, o options) (figures.All, error) {
 	}
 	defer func() { _ = os.RemoveAll(folder) }()
 	file := filepath.Join(folder, "figures.json")
-	for pkg, tests := range map[string]string{"./tests/fidelity": "^(TestThrottledCapture|TestExportsComeBack)$", "./tests/crash": "^TestMemoryOfALargeTenant$"} {
+	for pkg, tests := range map[string]string{"./tests/fidelity": "^(TestThrottledCapture|TestExportsComeBack)$", "./tests/crash": "^TestMemoryOfALargeTenant$", "./tests/restore": "^TestRestoreAtTheLimits$"} {
 		if _, err := goTool(ctx, o, []string{"CGO_ENABLED=0"}, "test", "-count=1", "-run", tests, pkg, "-figures", file); err != nil {
 			return figures.All{}, err
 		}

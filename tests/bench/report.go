@@ -178,6 +178,7 @@ func render(r report) string {
 	renderStorage(p, r.Storage)
 	renderLists(p, r.Lists)
 	renderCaptures(p, r.Captures)
+	renderRestores(p, r.Restores, r.Machinery, r.Captures.Restored)
 
 	p("\n## Starts on the local stack\n\nOver HTTP through the stack's reverse proxy on loopback, signed in, with connections kept open, after %d starts that do not count. "+
 		"Every new run is of a policy of its own in a tenant made for this, and all of them ended `succeeded`; workers and the notifier work them off meanwhile, on the same cores. "+

@@ -1,14 +1,18 @@
 package restore
 
 import (
+	"flag"
 	"net/http"
 	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"tenantatlas/tests/figures"
 	"tenantatlas/tests/graphsim"
 )
+
+var figuresFile = flag.String("figures", "", "add what was measured to this `file`")
 
 // Microsoft's published limit of writes for one application in one tenant.
 const (
@@ -60,6 +64,15 @@ func TestRestoreAtTheLimits(t *testing.T) {
 		limit := time.Duration(float64(counted.Writes) / quotaWrites * float64(quotaWindow))
 		t.Logf("%s %s for %d writes (%d needed, %.2f an item) and %d reads (%.2f an item), at most %d writes in %s, %d refused; at the limit alone %s", r.Sentence,
 			took.Round(time.Millisecond), counted.Writes, least, float64(counted.Writes)/policies, counted.Reads, float64(counted.Reads)/policies, most, quotaWindow, counted.Throttled, limit)
+		err := figures.Add(*figuresFile, func(a *figures.All) {
+			a.Restored = figures.Restore{
+				Policies: policies, Writes: counted.Writes, Needed: least, Reads: counted.Reads,
+				Millis: took.Milliseconds(), AtLimitMillis: limit.Milliseconds(), Busiest: most, Refused: counted.Throttled,
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 		if r.Status != "succeeded" || r.Counts.Total != policies {
 			t.Errorf("%s: %+v\n%s", r.Sentence, r.Counts, b.outcomes(r.ID, "failed", "skipped"))
 		}
