@@ -120,7 +120,7 @@ func TestRestoreCosts(t *testing.T) {
 	live := b.measure("worker: live restore", n, func() {
 		r = b.start(start.Request{Operation: run.OpRestoreExecute, Lock: "restore.live", Input: run.RestoreInput{PlanRunID: plan.ID, Digest: plan.PlanDigest}})
 		b.work(r)
-		writes = int(b.sim.Counters().Writes)
+		writes = b.sim.Counters().Writes
 	})
 	b.limit(maxRestore)
 	r = b.succeeded(r)

@@ -25,36 +25,40 @@ var (
 )
 
 const (
-	storeStart = "shared/dynamostore/start.go"
-	storeRuns  = "shared/dynamostore/runs.go"
-	storeSets  = "shared/dynamostore/sets.go"
-	storeSched = "shared/dynamostore/schedules.go"
-	storeDrift = "shared/dynamostore/drift.go"
-	storeTen   = "shared/dynamostore/tenants.go"
-	memstore   = "shared/run/memstore/memstore.go"
-	engineGo   = "shared/engine/engine.go"
-	sweeperGo  = "shared/sweeper/sweeper.go"
-	notifierGo = "shared/notifier/notifier.go"
-	limiterGo  = "shared/ratelimit/ratelimit.go"
-	vaultGo    = "shared/kmsvault/kmsvault.go"
-	captureGo  = "shared/operation/capture.go"
-	setGo      = "shared/operation/backupset.go"
-	driftGo    = "shared/operation/drift.go"
-	firerGo    = "shared/schedule/schedule.go"
-	followGo   = "shared/followup/followup.go"
-	syncGo     = "shared/operation/inventory.go"
-	namesGo    = "shared/operation/names.go"
-	normalGo   = "shared/catalog/normal.go"
-	pathGo     = "shared/catalog/path.go"
-	creationGo = "shared/catalog/creation.go"
-	updateGo   = "shared/catalog/update.go"
-	reportGo   = "shared/httpapi/policytypes.go"
-	keysGo     = "shared/kmsvault/tenantkeys.go"
-	previewGo  = "shared/operation/preview.go"
-	executeGo  = "shared/operation/execute.go"
-	liveGo     = "shared/operation/live.go"
-	planGo     = "shared/restore/plan.go"
-	restoresGo = "shared/httpapi/restores.go"
+	storeStart    = "shared/dynamostore/start.go"
+	storeRuns     = "shared/dynamostore/runs.go"
+	storeSets     = "shared/dynamostore/sets.go"
+	storeSched    = "shared/dynamostore/schedules.go"
+	storeDrift    = "shared/dynamostore/drift.go"
+	storeTen      = "shared/dynamostore/tenants.go"
+	memstore      = "shared/run/memstore/memstore.go"
+	engineGo      = "shared/engine/engine.go"
+	sweeperGo     = "shared/sweeper/sweeper.go"
+	notifierGo    = "shared/notifier/notifier.go"
+	limiterGo     = "shared/ratelimit/ratelimit.go"
+	vaultGo       = "shared/kmsvault/kmsvault.go"
+	captureGo     = "shared/operation/capture.go"
+	setGo         = "shared/operation/backupset.go"
+	driftGo       = "shared/operation/drift.go"
+	firerGo       = "shared/schedule/schedule.go"
+	followGo      = "shared/followup/followup.go"
+	syncGo        = "shared/operation/inventory.go"
+	namesGo       = "shared/operation/names.go"
+	normalGo      = "shared/catalog/normal.go"
+	pathGo        = "shared/catalog/path.go"
+	creationGo    = "shared/catalog/creation.go"
+	updateGo      = "shared/catalog/update.go"
+	reportGo      = "shared/httpapi/policytypes.go"
+	keysGo        = "shared/kmsvault/tenantkeys.go"
+	previewGo     = "shared/operation/preview.go"
+	executeGo     = "shared/operation/execute.go"
+	executeUpdate = "shared/operation/execute_update.go"
+	executeCreate = "shared/operation/execute_create.go"
+	executeSteps  = "shared/operation/execute_steps.go"
+	executeResume = "shared/operation/execute_resume.go"
+	liveGo        = "shared/operation/live.go"
+	planGo        = "shared/restore/plan.go"
+	restoresGo    = "shared/httpapi/restores.go"
 )
 
 var mutants = []mutant{
@@ -274,19 +278,19 @@ var mutants = []mutant{
 	{"a plan is applied twice", storeStart, "linkPut, err := s.txPut(newLinkItem(r.TenantID, n.LinkTo, run.RunLink{RunID: r.ID, Kind: n.LinkKind}), absent)", "linkPut, err := s.txPut(newLinkItem(r.TenantID, n.LinkTo, run.RunLink{RunID: r.ID, Kind: n.LinkKind}), newExpression())", startRules},
 	{"the audit of a slice overwrites another's", "shared/dynamostore/keys.go", "\tcase part > 0:\n\t\tsk += \"#\" + strconv.Itoa(part)\n", "", conformance},
 	{"a write is sent again after a 503", "shared/graph/retry.go", "\tcase reason.ActionLookFirst: // a write whose fate is not known is never repeated here\n\t\treturn 0,", "\tcase reason.ActionLookFirst:\n\t\tif c.again(ctx, f) {\n\t\t\treturn 0, nil\n\t\t}\n\t\treturn 0,", []string{"./shared/graph"}},
-	{"an object that moved is overwritten", executeGo, "\tif live.hash != j.plan.Fingerprint && !slices.Contains(j.accept, live.hash) {\n\t\treturn skipped(reason.TargetChanged, nil)\n\t}\n\tif live.hash == j.plan", "\tif live.hash == j.plan", restores},
-	{"nothing is captured before a write", executeGo, "\tj.written.Before, j.written.BeforeHash, j.written.PolicyID = got.version.Number, live.hash, p.ID\n", "\tj.written.PolicyID = p.ID\n", restores},
-	{"what is read back is not looked at", executeGo, "\t\t\tif len(unlike) == 0 {\n", "\t\t\tif true {\n", restores},
-	{"what was made is not remembered", executeGo, "\t\tp.Successor = graphID\n", "", restores},
-	{"a create does not look whether there is one", executeGo, "\tif len(hits) > 0 {\n\t\treturn skipped", "\tif false {\n\t\treturn skipped", restores},
+	{"an object that moved is overwritten", executeUpdate, "\tif known(live.hash) {\n\t\treturn true, nil\n\t}\n", "\tif known(live.hash) || true {\n\t\treturn true, nil\n\t}\n", restores},
+	{"nothing is captured before a write", executeUpdate, "\tj.written.Before, j.written.BeforeHash, j.written.PolicyID = got.version.Number, live.hash, p.ID\n", "\tj.written.PolicyID = p.ID\n", restores},
+	{"what is read back is not looked at", executeSteps, "\t\t\tif len(unlike) == 0 {\n", "\t\t\tif true {\n", restores},
+	{"what was made is not remembered", executeCreate, "\t\tp.Successor = graphID\n", "", restores},
+	{"a create does not look whether there is one", executeCreate, "\tif len(hits) > 0 {\n\t\treturn skipped", "\tif false {\n\t\treturn skipped", restores},
 	{"the first of several is taken", liveGo, "case len(hits) > 1 || !only:", "case !only:", restores},
 	{"a name is taken for an object although two have it", liveGo, "case len(hits) == 0 && only:", "case len(hits) == 0 || len(hits) > 1:", restores},
 	{"everything is deleted that the plan deletes", executeGo, " || o.Planned.Action == run.PlanDelete && !in.Deletes {", " {", restores},
 	{"what is left out is restored", executeGo, "\tif _, left := slices.BinarySearch(in.Except, o.Item.Key); left {\n\t\treturn false\n\t}\n", "", restores},
 	{"what is not chosen is restored", executeGo, "return named || len(in.Items) == 0", "return named || true", restores},
 	{"a re-run does all again", executeGo, "before.Status != run.OutcomeSucceeded)\n", "before.Status != \"\")\n", restores},
-	{"what cannot be assigned is not said", executeGo, "\tif !kept {\n", "\tif true {\n", restores},
-	{"an unresolved reference is written", executeGo, "\t\tif !u.Assignment {\n", "\t\tif false {\n", restores},
+	{"what cannot be assigned is not said", executeUpdate, "\tif !kept {\n", "\tif true {\n", restores},
+	{"an unresolved reference is written", executeUpdate, "\t\tif !u.Assignment {\n", "\t\tif false {\n", restores},
 	{"an incomplete version is written back", planGo, "\tcase !v.Complete:\n\t\td.block(reason.VersionIncomplete, reason.FieldPart, missingPart(v))\n", "", []string{"./shared/restore"}},
 	{"what Microsoft ended is written", planGo, "\tcase t.Restorability.Level != catalog.Full:\n\t\td.block(reason.CaptureOnly, reason.FieldReason, strings.TrimSuffix(t.Restorability.Reason, \".\"))\n", "", []string{"./shared/restore"}},
 	{"past dates are sent", planGo, "\t\tif past := sentDates(t, captured, live, s.Now); len(past) > 0 {\n", "\t\tif past := sentDates(t, captured, live, s.Now); false {\n", []string{"./shared/restore"}},

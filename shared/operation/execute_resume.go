@@ -1,0 +1,143 @@
+package operation
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"tenantatlas/shared/catalog"
+	"tenantatlas/shared/reason"
+	"tenantatlas/shared/restore"
+	"tenantatlas/shared/run"
+)
+
+// How an item is gone on with that a worker began and did not end.
+
+// begun finds out whether an earlier worker wrote anything of an item.
+func (x *liveRestore) begun(ctx context.Context, j *job) (bool, error) {
+	switch j.plan.Action {
+	case run.PlanDelete:
+		return false, nil // what is gone is found to be gone
+	case run.PlanCreate:
+		if j.written.GraphID != "" {
+			return true, nil
+		}
+		return x.beganCreate(ctx, j)
+	}
+	live, err := x.live.read(ctx, j.t, j.plan.GraphID)
+	if err != nil || live == nil || live.hash == j.plan.Fingerprint {
+		return false, err
+	}
+	return x.ours(ctx, j, live)
+}
+
+// beganCreate looks for an object that an earlier worker made: by the record that
+// it left, else by what tells it from others. It died long enough ago for lists to
+// show what it made, but for the time that a look takes.
+func (x *liveRestore) beganCreate(ctx context.Context, j *job) (bool, error) {
+	ids, err := x.live.successors(ctx, j.t, graphIDOf(j.captured))
+	if err != nil {
+		return false, err
+	}
+	doc, err := catalog.Decode(j.captured)
+	if err != nil {
+		return false, err
+	}
+	for n := 1; n <= probeTries; n++ {
+		for _, id := range slices.Backward(ids[1:]) {
+			live, err := x.live.read(ctx, j.t, id)
+			if err != nil {
+				return false, err
+			}
+			if live != nil {
+				j.written.GraphID, j.written.PolicyID = id, run.PolicyID(x.tenant.ID, j.t.Collection, id)
+				return true, nil
+			}
+		}
+		now, err := x.live.listNow(ctx, j.t)
+		if err != nil {
+			return false, err
+		}
+		hits := twins(now, j.t, doc.Object())
+		if len(hits) == 1 {
+			j.written.GraphID = hits[0]
+			return true, x.succeeds(ctx, j, hits[0])
+		}
+		if len(hits) > 1 {
+			return false, failed(reason.OutcomeUnknown, reason.Params{}.Int(reason.FieldCandidates, len(hits)))
+		}
+		if n < probeTries {
+			if err := x.Sleep(ctx, probePause); err != nil {
+				return false, err
+			}
+		}
+	}
+	return false, nil
+}
+
+// How often and with which pause a create of a dead worker is looked for.
+const (
+	probeTries = 4
+	probePause = 10 * time.Second
+)
+
+func graphIDOf(captured []byte) string {
+	var head struct {
+		GraphID string `json:"graphId"`
+	}
+	_ = json.Unmarshal(captured, &head)
+	return head.GraphID
+}
+
+// ours reports whether all that differs from the state before is as it is wanted:
+// then an earlier worker of this restore wrote it, and nobody else.
+func (x *liveRestore) ours(ctx context.Context, j *job, live *found) (bool, error) {
+	p, err := x.Policies.Policy(ctx, x.tenant.ID, j.written.PolicyID)
+	if errors.Is(err, run.ErrNotFound) || err == nil && p.LatestHash != j.plan.Fingerprint {
+		return false, nil // nothing was captured, so nothing was written
+	}
+	if err != nil {
+		return false, fmt.Errorf("read policy record: %w", err)
+	}
+	v, err := x.Policies.Version(ctx, x.tenant.ID, p.ID, p.LatestVersion)
+	if err != nil {
+		return false, fmt.Errorf("read version before: %w", err)
+	}
+	before, err := x.Archive.Get(ctx, x.tenant.ID, v.PayloadKey)
+	if err != nil {
+		return false, fmt.Errorf("read payload before: %w", err)
+	}
+	change, err := j.t.Update(j.captured, before, x.mapping(j), j.secrets)
+	if err != nil {
+		return false, fmt.Errorf("steps of %s: %w", j.t.ID, err)
+	}
+	between, err := restore.Between(j.t, before, live.payload, change.Want)
+	if err != nil {
+		return false, fmt.Errorf("compare with the state before: %w", err)
+	}
+	if between {
+		j.before = &v
+	}
+	return between, nil
+}
+
+// resume goes on with an item that was begun.
+func (x *liveRestore) resume(ctx context.Context, j *job) error {
+	live, err := x.live.read(ctx, j.t, j.written.GraphID)
+	if err != nil {
+		return err
+	}
+	if live == nil {
+		return failed(reason.OutcomeUnknown, nil)
+	}
+	if j.before != nil {
+		j.written.Before, j.written.BeforeHash = j.before.Number, j.before.ContentHash
+	}
+	if j.written.Steps == 0 {
+		j.written.Steps = 1 // at the least
+	}
+	return x.converge(ctx, j, live)
+}
