@@ -34,7 +34,7 @@ func (x *liveRestore) applyCreate(ctx context.Context, j *job) error {
 		return err
 	}
 	hits := twins(before, j.t, doc.Object())
-	if !j.unknown.IsZero() && len(hits) == 1 {
+	if !j.unknown.IsZero() && len(hits) == 1 && len(madeSince(before, slices.Clone(hits), j.unknown.Add(-longestLife))) == 1 {
 		if err := x.succeeds(ctx, j, hits[0]); err != nil {
 			return err
 		}
@@ -159,6 +159,10 @@ func (x *liveRestore) adopt(ctx context.Context, j *job, captured map[string]any
 		}
 	}
 }
+
+// longestLife is how long a worker can have been at an item when it gave up: no
+// function lives longer.
+const longestLife = 15 * time.Minute
 
 // listLag is how long lists may lag behind what was made.
 const listLag = time.Minute

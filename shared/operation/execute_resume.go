@@ -61,7 +61,7 @@ func (x *liveRestore) beganCreate(ctx context.Context, j *job) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		hits := twins(now, j.t, doc.Object())
+		hits := madeSince(now, twins(now, j.t, doc.Object()), x.run.CreatedAt)
 		if len(hits) == 1 {
 			j.written.GraphID = hits[0]
 			return true, x.succeeds(ctx, j, hits[0])

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"tenantatlas/shared/catalog"
 	"tenantatlas/shared/reason"
@@ -34,7 +35,8 @@ func newLiveTenant(s session) *liveTenant {
 type listed struct {
 	typeID   string
 	name     string
-	identity string // "" when the list shows too little
+	identity string    // "" when the list shows too little
+	created  time.Time // zero when the list does not say it
 }
 
 // list reads a collection to its end, once.
@@ -71,6 +73,9 @@ func (l *liveTenant) listNow(ctx context.Context, t catalog.Type) (map[string]li
 		o := listed{typeID: of.ID, name: of.NameOf(object)}
 		if identity, ok := of.IdentityOf(object); ok {
 			o.identity = identity
+		}
+		if text, ok := object["createdDateTime"].(string); ok {
+			o.created, _ = time.Parse(time.RFC3339, text) // no date says as little as none
 		}
 		found[id] = o
 		return nil
@@ -137,6 +142,19 @@ func twins(objects map[string]listed, t catalog.Type, captured map[string]any) [
 	}
 	slices.Sort(ids)
 	return ids
+}
+
+// clockSkew is by how much Microsoft's clock may be behind ours.
+const clockSkew = time.Minute
+
+// madeSince leaves out the ids of objects that were there before a time: what
+// others made is never taken for what a run made.
+func madeSince(objects map[string]listed, ids []string, at time.Time) []string {
+	at = at.Add(-clockSkew)
+	return slices.DeleteFunc(ids, func(id string) bool {
+		created := objects[id].created
+		return !created.IsZero() && created.Before(at)
+	})
 }
 
 // maxSuccessors bounds how often an object was restored in the place of another.

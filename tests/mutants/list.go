@@ -290,6 +290,7 @@ var mutants = []mutant{
 	{"what is not chosen is restored", executeGo, "return named || len(in.Items) == 0", "return named || true", restores},
 	{"a re-run does all again", executeGo, "before.Status != run.OutcomeSucceeded)\n", "before.Status != \"\")\n", restores},
 	{"what cannot be assigned is not said", executeUpdate, "\tif !kept {\n", "\tif true {\n", restores},
+	{"what others made is taken for what a dead worker made", executeResume, "madeSince(now, twins(now, j.t, doc.Object()), x.run.CreatedAt)", "twins(now, j.t, doc.Object())", restores},
 	{"an unresolved reference is written", executeUpdate, "\t\tif !u.Assignment {\n", "\t\tif false {\n", restores},
 	{"an incomplete version is written back", planGo, "\tcase !v.Complete:\n\t\td.block(reason.VersionIncomplete, reason.FieldPart, missingPart(v))\n", "", []string{"./shared/restore"}},
 	{"what Microsoft ended is written", planGo, "\tcase t.Restorability.Level != catalog.Full:\n\t\td.block(reason.CaptureOnly, reason.FieldReason, strings.TrimSuffix(t.Restorability.Reason, \".\"))\n", "", []string{"./shared/restore"}},

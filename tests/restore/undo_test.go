@@ -3,6 +3,7 @@ package restore
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"tenantatlas/shared/catalog"
 	"tenantatlas/shared/httpapi"
@@ -98,6 +99,31 @@ func TestSomebodyElseMadeIt(t *testing.T) {
 	b.writes()
 	r := b.restore(p.ID)
 	if o := b.items(r.ID)[0]; o.Status != "skipped" || o.Code != "target_changed" {
+		t.Errorf("%s %s", o.Status, o.Code)
+	}
+	if w := b.writes(); len(w) > 0 {
+		t.Errorf("written: %+v", w)
+	}
+}
+
+// What somebody made since the preview stays as it is, also when the worker that
+// was about to make it dies: the next one does not take it for what that one made.
+func TestDeadWorkerDidNotMakeWhatOthersMade(t *testing.T) {
+	b, set, _, lostItem := edited(t)
+	p := b.preview(set, lostItem.PolicyID)
+	settings, _ := catalog.ByID(lostItem.Type)
+	b.put(settings, b.payload(lostItem), "", func(object map[string]any) {
+		edit(settings, "Made by hand")(object)
+		object["createdDateTime"] = b.clock.Now().Format(time.RFC3339)
+	})
+	b.clock.pass(10 * time.Minute)
+	b.writes()
+	w := b.between(fault{place: graphRead, kind: diesBefore, nth: 1})
+	id := b.begin(base+"/restores", b.confirmed(p.ID))
+	if !b.ends(id) || w.struck != 1 {
+		t.Fatalf("%d workers died, and the run is %s", w.struck, b.run(id).Status)
+	}
+	if o := b.items(id)[0]; o.Status != "skipped" || o.Code != "target_changed" {
 		t.Errorf("%s %s", o.Status, o.Code)
 	}
 	if w := b.writes(); len(w) > 0 {
