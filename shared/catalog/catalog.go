@@ -273,6 +273,9 @@ type Type struct {
 	// Apart are paths within the payload document of what an update writes by steps
 	// of its own; see Updating.
 	Apart []string
+	// Place is the member of the object that says where it stands among others of its
+	// type: writing one moves others. "" where there is no order.
+	Place string
 	// OnChange are members of the object that an update holds only when they
 	// differ: the same again has an effect, or is refused.
 	OnChange []string

@@ -303,6 +303,21 @@ func OwnAssignments(payload []byte) ([]byte, error) {
 	return json.Marshal(doc)
 }
 
+// Settled is a payload document without what other writes to the tenant bring about:
+// without the assignments that come with policy sets, and without its place among
+// others of its type.
+func (t Type) Settled(payload []byte) ([]byte, error) {
+	doc, err := Decode(payload)
+	if err != nil {
+		return nil, err
+	}
+	doc.keepDirect()
+	if object := doc.Object(); object != nil && t.Place != "" {
+		delete(object, t.Place)
+	}
+	return json.Marshal(doc)
+}
+
 // PastDates names the dates of a captured object that lie before now: the service
 // refuses them, or acts at once.
 func (t Type) PastDates(object map[string]any, now time.Time) []string {

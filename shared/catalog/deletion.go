@@ -1,8 +1,10 @@
 package catalog
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -49,6 +51,29 @@ func (t Type) Delete(live []byte) ([]Step, error) {
 		steps, last.Await = release(object, path, "isAvailable")
 	}
 	return append(steps, last), nil
+}
+
+// Released is a live object as the steps of Delete leave it just before the last one.
+func (t Type) Released(live []byte) ([]byte, error) {
+	doc, err := Decode(live)
+	if err != nil {
+		return nil, err
+	}
+	object := doc.Object()
+	if object == nil {
+		return nil, fmt.Errorf("%s: %w", t.ID, ErrIncomplete)
+	}
+	switch t.ID {
+	case "autopilot-deployment-profile":
+		if list, ok := doc[PartAssignments].([]any); ok {
+			doc[PartAssignments] = slices.DeleteFunc(list, direct)
+		}
+	case "named-location":
+		object["isTrusted"] = false
+	case "authentication-context":
+		object["isAvailable"] = false
+	}
+	return json.Marshal(doc)
 }
 
 // release turns off the flag that keeps an object from being deleted, and says what

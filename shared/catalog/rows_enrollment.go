@@ -42,7 +42,7 @@ func enrollmentConfiguration(odataType string) Type {
 		DeleteCall: Call{Method: "DELETE", Path: enrollmentConfigurations + "/{id}"},
 		// POST and DELETE on /assignments are not routed (Microsoft365DSC#3892).
 		Assign:   assignTo(enrollmentConfigurations, "enrollmentConfigurationAssignments", Unknown, "group"),
-		Creation: priorityLast, Wanted: enrollmentWanted, Updating: enrollmentUpdating, Apart: []string{"object.priority"},
+		Creation: priorityLast, Wanted: enrollmentWanted, Updating: enrollmentUpdating, Apart: []string{"object.priority"}, Place: "priority",
 		Rank: 50, DependsOn: []string{TypeScopeTag, TypeFilter},
 		ReadPermissions: serviceConfigRead, WritePermissions: serviceConfigWrite, Lane: LaneIntune,
 		Restorability: Restorability{Level: Full},

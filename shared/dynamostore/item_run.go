@@ -348,6 +348,7 @@ type writtenItem struct {
 	Before     int    `dynamodbav:"before,omitempty"`
 	BeforeHash string `dynamodbav:"beforeHash,omitempty"`
 	AfterHash  string `dynamodbav:"afterHash,omitempty"`
+	Settled    string `dynamodbav:"settled,omitempty"`
 	Steps      int    `dynamodbav:"steps,omitempty"`
 }
 
@@ -355,7 +356,7 @@ func newWrittenItem(w *run.Written) *writtenItem {
 	if w == nil {
 		return nil
 	}
-	return &writtenItem{string(w.Action), w.PolicyID, w.GraphID, w.Before, w.BeforeHash, w.AfterHash, w.Steps}
+	return &writtenItem{string(w.Action), w.PolicyID, w.GraphID, w.Before, w.BeforeHash, w.AfterHash, w.Settled, w.Steps}
 }
 
 func (i *writtenItem) written() *run.Written {
@@ -364,7 +365,7 @@ func (i *writtenItem) written() *run.Written {
 	}
 	return &run.Written{
 		Action: run.PlanAction(i.Action), PolicyID: i.PolicyID, GraphID: i.GraphID, Before: i.Before, BeforeHash: i.BeforeHash,
-		AfterHash: i.AfterHash, Steps: i.Steps,
+		AfterHash: i.AfterHash, Settled: i.Settled, Steps: i.Steps,
 	}
 }
 

@@ -38,6 +38,7 @@ type liveRestore struct {
 	// earlier are the outcomes of the restore that this one does again, by item.
 	earlier func(context.Context) (map[string]run.Outcome, error)
 	made    sync.Map // policy id → Graph id of what stands in its place
+	writes  func(context.Context) (map[string]int, error)
 }
 
 func newLiveRestore(s session, w Writer) engine.Operation {
@@ -48,7 +49,7 @@ func newLiveRestore(s session, w Writer) engine.Operation {
 		}
 		return in, err
 	})
-	x.earlier = onceOK(x.readEarlier)
+	x.earlier, x.writes = onceOK(x.readEarlier), onceOK(x.countWrites)
 	return x
 }
 
@@ -163,6 +164,22 @@ func (x *liveRestore) readEarlier(ctx context.Context) (map[string]run.Outcome, 
 	return earlier, nil
 }
 
+// countWrites counts the items of the plan that are written, by type.
+func (x *liveRestore) countWrites(ctx context.Context) (map[string]int, error) {
+	in, err := x.input()
+	if err != nil {
+		return nil, err
+	}
+	writes := map[string]int{}
+	err = eachOutcome(ctx, x.Runs, x.tenant.ID, in.PlanRunID, func(o run.Outcome) error {
+		if o.Planned != nil && o.Planned.Action.Writes() {
+			writes[o.Item.Type]++
+		}
+		return nil
+	})
+	return writes, err
+}
+
 // maxReruns bounds how far back a chain of re-runs is looked at.
 const maxReruns = 20
 
@@ -245,7 +262,22 @@ func (x *liveRestore) Act(ctx context.Context, item run.Item) (run.Outcome, erro
 	if err := errors.Join(x.again(ctx, j), x.learnMade(ctx, j)); err != nil {
 		return run.Outcome{}, err
 	}
-	return x.settled(j, x.apply(ctx, j))
+	return x.settled(j, x.applyOrResume(ctx, j))
+}
+
+// applyOrResume does an item. Of one that an earlier run could not tell what it did
+// with, such as the items of a worker that died, it first finds out how far that came.
+func (x *liveRestore) applyOrResume(ctx context.Context, j *job) error {
+	if !j.unknown.IsZero() && j.plan.Action != run.PlanCreate {
+		begun, err := x.begun(ctx, j)
+		if err != nil {
+			return err
+		}
+		if begun {
+			return x.resume(ctx, j)
+		}
+	}
+	return x.apply(ctx, j)
 }
 
 // again looks at what an earlier run did with the item. What it left behind is no
@@ -263,8 +295,10 @@ func (x *liveRestore) again(ctx context.Context, j *job) error {
 	if w == nil || w.Steps == 0 && w.GraphID == "" {
 		return nil
 	}
-	if w.AfterHash != "" {
-		j.accept = append(j.accept, w.AfterHash)
+	for _, hash := range []string{w.AfterHash, w.Settled} {
+		if hash != "" {
+			j.accept = append(j.accept, hash)
+		}
 	}
 	if j.plan.Action == run.PlanCreate && w.GraphID != "" {
 		j.written.GraphID, j.written.PolicyID = w.GraphID, w.PolicyID

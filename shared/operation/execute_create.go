@@ -99,7 +99,15 @@ func (x *liveRestore) finish(ctx context.Context, j *job, made catalog.Creation,
 // it. That it cannot be read is no news then.
 func (x *liveRestore) look(ctx context.Context, j *job) {
 	if live, err := x.live.read(ctx, j.t, j.written.GraphID); err == nil && live != nil {
-		j.written.AfterHash = live.hash
+		j.after(live)
+	}
+}
+
+// after notes what an object is like that was written.
+func (j *job) after(live *found) {
+	j.written.AfterHash, j.written.Settled = live.hash, ""
+	if settled, err := restore.Settled(j.t, live.payload); err == nil && settled != live.hash {
+		j.written.Settled = settled
 	}
 }
 
@@ -166,42 +174,3 @@ const longestLife = 15 * time.Minute
 
 // listLag is how long lists may lag behind what was made.
 const listLag = time.Minute
-
-func (x *liveRestore) applyDelete(ctx context.Context, j *job) error {
-	live, err := x.live.read(ctx, j.t, j.plan.GraphID)
-	if err != nil {
-		return err
-	}
-	if live == nil {
-		return nil // it is gone
-	}
-	if is, err := j.expects(live); err != nil || !is {
-		return cmp.Or(err, error(skipped(reason.TargetChanged, nil)))
-	}
-	if err := x.precapture(ctx, j, live); err != nil {
-		return err
-	}
-	steps, err := j.t.Delete(live.payload)
-	if err != nil {
-		return fmt.Errorf("steps of %s: %w", j.t.ID, err)
-	}
-	err = x.steps(ctx, j, steps, j.t.Known(live.graphID), reason.Update)
-	var open *uncertain
-	if err != nil && !errors.As(err, &open) {
-		return err
-	}
-	for n := 1; ; n++ {
-		if live, err = x.live.read(ctx, j.t, j.plan.GraphID); err != nil || live == nil {
-			if err == nil && open != nil {
-				j.written.Steps++
-			}
-			return err
-		}
-		if n == verifyTries {
-			return failed(reason.OutcomeUnknown, nil)
-		}
-		if err := x.Sleep(ctx, time.Duration(n)*time.Second); err != nil {
-			return err
-		}
-	}
-}

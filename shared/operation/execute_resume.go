@@ -3,7 +3,6 @@ package operation
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -20,7 +19,7 @@ import (
 func (x *liveRestore) begun(ctx context.Context, j *job) (bool, error) {
 	switch j.plan.Action {
 	case run.PlanDelete:
-		return false, nil // what is gone is found to be gone
+		return x.begunDelete(ctx, j)
 	case run.PlanCreate:
 		if j.written.GraphID != "" {
 			return true, nil
@@ -95,34 +94,73 @@ func graphIDOf(captured []byte) string {
 // ours reports whether all that differs from the state before is as it is wanted:
 // then an earlier worker of this restore wrote it, and nobody else.
 func (x *liveRestore) ours(ctx context.Context, j *job, live *found) (bool, error) {
-	p, err := x.Policies.Policy(ctx, x.tenant.ID, j.written.PolicyID)
-	if errors.Is(err, run.ErrNotFound) || err == nil && p.LatestHash != j.plan.Fingerprint {
-		return false, nil // nothing was captured, so nothing was written
-	}
-	if err != nil {
-		return false, fmt.Errorf("read policy record: %w", err)
-	}
-	v, err := x.Policies.Version(ctx, x.tenant.ID, p.ID, p.LatestVersion)
-	if err != nil {
-		return false, fmt.Errorf("read version before: %w", err)
-	}
-	before, err := x.Archive.Get(ctx, x.tenant.ID, v.PayloadKey)
-	if err != nil {
-		return false, fmt.Errorf("read payload before: %w", err)
+	v, before, err := x.precaptured(ctx, j)
+	if err != nil || v == nil {
+		return false, err // nothing was captured, so nothing was written
 	}
 	change, err := j.t.Update(j.captured, before, x.mapping(j), j.secrets)
 	if err != nil {
 		return false, fmt.Errorf("steps of %s: %w", j.t.ID, err)
 	}
-	between, err := restore.Between(j.t, before, live.payload, change.Want)
+	return x.amid(j, v, before, live, change.Want)
+}
+
+// amid notes the state before when the object is on the way from it to what is wanted.
+// What the writes of other objects brought about since does not count.
+func (x *liveRestore) amid(j *job, v *run.Version, before []byte, live *found, want []byte) (bool, error) {
+	settled := [][]byte{before, live.payload, want}
+	for i := range settled {
+		var err error
+		if settled[i], err = j.t.Settled(settled[i]); err != nil {
+			return false, err
+		}
+	}
+	between, err := restore.Between(j.t, settled[0], settled[1], settled[2])
 	if err != nil {
 		return false, fmt.Errorf("compare with the state before: %w", err)
 	}
 	if between {
-		j.before = &v
+		j.before = v
 	}
 	return between, nil
 }
+
+// precaptured is the version of the object as it was planned for, with its payload;
+// nil when there is none.
+func (x *liveRestore) precaptured(ctx context.Context, j *job) (*run.Version, []byte, error) {
+	// What wrote of this run captured before and nobody else since. An earlier run is
+	// longer ago, and backups may have been made.
+	limit := 1
+	if !j.unknown.IsZero() {
+		limit = maxVersionsBack
+	}
+	page, err := x.Policies.Versions(ctx, x.tenant.ID, j.written.PolicyID, run.PageRequest{Limit: limit})
+	if err != nil {
+		return nil, nil, fmt.Errorf("read versions before: %w", err)
+	}
+	for _, v := range page.Items {
+		same := v.ContentHash == j.plan.Fingerprint
+		if !same && j.plan.OwnFingerprint == "" && j.plan.Settled == "" {
+			continue
+		}
+		before, err := x.Archive.Get(ctx, x.tenant.ID, v.PayloadKey)
+		if err != nil {
+			return nil, nil, fmt.Errorf("read payload before: %w", err)
+		}
+		if !same {
+			if same, err = x.asPlanned(ctx, j, before); err != nil {
+				return nil, nil, err
+			}
+		}
+		if same {
+			return &v, before, nil
+		}
+	}
+	return nil, nil, nil
+}
+
+// maxVersionsBack is how many versions back the state before an earlier run is looked for.
+const maxVersionsBack = 50
 
 // resume goes on with an item that was begun.
 func (x *liveRestore) resume(ctx context.Context, j *job) error {
@@ -130,14 +168,17 @@ func (x *liveRestore) resume(ctx context.Context, j *job) error {
 	if err != nil {
 		return err
 	}
-	if live == nil {
-		return failed(reason.OutcomeUnknown, nil)
-	}
 	if j.before != nil {
 		j.written.Before, j.written.BeforeHash = j.before.Number, j.before.ContentHash
 	}
 	if j.written.Steps == 0 {
 		j.written.Steps = 1 // at the least
+	}
+	switch {
+	case j.plan.Action == run.PlanDelete:
+		return x.remove(ctx, j, live)
+	case live == nil:
+		return failed(reason.OutcomeUnknown, nil)
 	}
 	return x.converge(ctx, j, live)
 }

@@ -25,7 +25,7 @@ func (x *liveRestore) applyUpdate(ctx context.Context, j *job) error {
 	if live == nil {
 		return skipped(reason.TargetChanged, nil) // it is gone
 	}
-	if is, err := j.expects(live); err != nil || !is {
+	if is, err := x.expects(ctx, j, live); err != nil || !is {
 		return cmp.Or(err, error(skipped(reason.TargetChanged, nil)))
 	}
 	if live.hash == j.plan.Fingerprint && j.plan.Action == run.PlanUpdate {
@@ -55,22 +55,39 @@ func (x *liveRestore) applyUpdate(ctx context.Context, j *job) error {
 }
 
 // expects reports whether a live object is as it was compared, or as this restore
-// left it. Assignments that come with a policy set are no change of the object: the
-// set may have been written since.
-func (j *job) expects(live *found) (bool, error) {
-	known := func(hash string) bool { return hash == j.plan.Fingerprint || slices.Contains(j.accept, hash) }
-	if known(live.hash) {
+// left it.
+func (x *liveRestore) expects(ctx context.Context, j *job, live *found) (bool, error) {
+	if live.hash == j.plan.Fingerprint || slices.Contains(j.accept, live.hash) {
 		return true, nil
 	}
-	own, err := catalog.OwnAssignments(live.payload)
+	return x.asPlanned(ctx, j, live.payload)
+}
+
+// asPlanned reports whether all that changed of an object since it was compared, or
+// since this restore wrote it, is what writes of other objects bring about. Those are
+// the assignments that come with a policy set: the set may have been written, or be
+// gone, since. And where the plan writes others of the type too, it is the place among
+// them.
+func (x *liveRestore) asPlanned(ctx context.Context, j *job, payload []byte) (bool, error) {
+	own, err := restore.OwnFingerprint(j.t, payload)
 	if err != nil {
 		return false, err
 	}
-	hash, err := j.t.ContentHash(own)
-	if err != nil {
-		return false, fmt.Errorf("normal form of %s: %w", j.t.ID, err)
+	if own == j.plan.Fingerprint || own == j.plan.OwnFingerprint || slices.Contains(j.accept, own) {
+		return true, nil
 	}
-	return known(hash), nil
+	settled, err := restore.Settled(j.t, payload)
+	if err != nil {
+		return false, err
+	}
+	if slices.Contains(j.accept, settled) {
+		return true, nil
+	}
+	if settled != j.plan.Settled {
+		return false, nil
+	}
+	writes, err := x.writes(ctx)
+	return writes[j.t.ID] > 1, err
 }
 
 // precapture stores the object as it is before the first write, so that the

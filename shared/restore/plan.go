@@ -35,6 +35,12 @@ type Document struct {
 	GraphID     string         `json:"graphId,omitempty"` // of the live object
 	Matched     run.MatchedBy  `json:"matched,omitempty"`
 	Fingerprint string         `json:"fingerprint,omitempty"` // content hash of the live object
+	// OwnFingerprint is that of the live object without the assignments that come with
+	// policy sets, "" when it has none of those: a set may be written, or go, before it.
+	OwnFingerprint string `json:"ownFingerprint,omitempty"`
+	// Settled is that of the live object without its place among others of its type as
+	// well, "" where there is no order.
+	Settled string `json:"settled,omitempty"`
 	// Code is why the item is blocked, or a note of what is not written.
 	Code   reason.Code       `json:"code,omitempty"`
 	Params map[string]string `json:"params,omitempty"`
@@ -148,6 +154,9 @@ func Make(s Subject) (Document, error) {
 		if live, err = catalog.Decode(s.Live); err != nil {
 			return Document{}, err
 		}
+		if err := d.fingerprints(t, s.Live); err != nil {
+			return Document{}, err
+		}
 		if live.Object() == nil { // it is there, and must not be made a second time
 			return Document{}, errors.New("the live document has no object")
 		}
@@ -215,11 +224,57 @@ func Make(s Subject) (Document, error) {
 	return d, nil
 }
 
+// OwnFingerprint is the content hash of a payload document without the assignments
+// that come with policy sets.
+func OwnFingerprint(t catalog.Type, payload []byte) (string, error) {
+	own, err := catalog.OwnAssignments(payload)
+	if err != nil {
+		return "", err
+	}
+	hash, err := t.ContentHash(own)
+	if err != nil {
+		return "", fmt.Errorf("normal form of %s: %w", t.ID, err)
+	}
+	return hash, nil
+}
+
+// Settled is the content hash of a payload document without what other writes to the
+// tenant bring about; see catalog.Type.Settled.
+func Settled(t catalog.Type, payload []byte) (string, error) {
+	settled, err := t.Settled(payload)
+	if err != nil {
+		return "", err
+	}
+	hash, err := t.ContentHash(settled)
+	if err != nil {
+		return "", fmt.Errorf("normal form of %s: %w", t.ID, err)
+	}
+	return hash, nil
+}
+
+// fingerprints enters those that say more than Fingerprint.
+func (d *Document) fingerprints(t catalog.Type, live []byte) error {
+	own, err := OwnFingerprint(t, live)
+	if err != nil {
+		return err
+	}
+	if own != d.Fingerprint {
+		d.OwnFingerprint = own
+	}
+	if t.Place != "" {
+		d.Settled, err = Settled(t, live)
+	}
+	return err
+}
+
 // Delete plans that an object goes which a restore made. live is a capture of it
 // as it is now.
 func Delete(t catalog.Type, policyID, name, graphID, fingerprint string, live []byte) (Document, error) {
 	d := Document{
 		Schema: Schema, PolicyID: policyID, Name: name, Type: t.ID, Action: run.PlanDelete, GraphID: graphID, Matched: run.MatchID, Fingerprint: fingerprint,
+	}
+	if err := d.fingerprints(t, live); err != nil {
+		return Document{}, err
 	}
 	steps, err := t.Delete(live)
 	if err := d.refused(err); err != nil {

@@ -65,7 +65,10 @@ type Written struct {
 	Before     int
 	BeforeHash string
 	AfterHash  string
-	Steps      int // writes that were made
+	// Settled is AfterHash without what other writes to the tenant bring about, such as
+	// a place among others that was taken since; "" where that is the same.
+	Settled string
+	Steps   int // writes that were made
 }
 
 // LinkKind says what a later run has to do with an earlier one.

@@ -53,6 +53,7 @@ const (
 	previewGo     = "shared/operation/preview.go"
 	executeGo     = "shared/operation/execute.go"
 	executeUpdate = "shared/operation/execute_update.go"
+	executeDelete = "shared/operation/execute_delete.go"
 	executeCreate = "shared/operation/execute_create.go"
 	executeSteps  = "shared/operation/execute_steps.go"
 	executeResume = "shared/operation/execute_resume.go"
@@ -278,7 +279,13 @@ var mutants = []mutant{
 	{"a plan is applied twice", storeStart, "linkPut, err := s.txPut(newLinkItem(r.TenantID, n.LinkTo, run.RunLink{RunID: r.ID, Kind: n.LinkKind}), absent)", "linkPut, err := s.txPut(newLinkItem(r.TenantID, n.LinkTo, run.RunLink{RunID: r.ID, Kind: n.LinkKind}), newExpression())", startRules},
 	{"the audit of a slice overwrites another's", "shared/dynamostore/keys.go", "\tcase part > 0:\n\t\tsk += \"#\" + strconv.Itoa(part)\n", "", conformance},
 	{"a write is sent again after a 503", "shared/graph/retry.go", "\tcase reason.ActionLookFirst: // a write whose fate is not known is never repeated here\n\t\treturn 0,", "\tcase reason.ActionLookFirst:\n\t\tif c.again(ctx, f) {\n\t\t\treturn 0, nil\n\t\t}\n\t\treturn 0,", []string{"./shared/graph"}},
-	{"an object that moved is overwritten", executeUpdate, "\tif known(live.hash) {\n\t\treturn true, nil\n\t}\n", "\tif known(live.hash) || true {\n\t\treturn true, nil\n\t}\n", restores},
+	{"an object that moved is overwritten", executeUpdate, "\tif live.hash == j.plan.Fingerprint || slices.Contains(j.accept, live.hash) {\n", "\tif live.hash != \"\" || slices.Contains(j.accept, live.hash) {\n", restores},
+	{"a place that somebody took is no change", executeUpdate, "return writes[j.t.ID] > 1, err", "return writes != nil, err", restores},
+	{"a place that this restore took from another is a change", executeUpdate, "return writes[j.t.ID] > 1, err", "return writes == nil, err", restores},
+	{"a delete that a dead worker began is a change of others", executeDelete, "return x.amid(j, v, before, live, released)", "return len(released) == 0, nil", restores},
+	{"what a dead worker deleted is not said", executeDelete, "\tif live == nil {\n\t\tj.before = v\n\t\treturn true, nil\n\t}\n", "\tif live == nil {\n\t\treturn false, nil\n\t}\n", restores},
+	{"the half of a delete counts as a change by others when done again", executeDelete, "\t\t\tif j.written.Steps > 0 {\n\t\t\t\tx.look(ctx, j)\n\t\t\t}\n", "", restores},
+	{"assignments of a policy set that went are a change", "shared/restore/plan.go", "\tif own != d.Fingerprint {\n\t\td.OwnFingerprint = own\n\t}\n", "", restores},
 	{"nothing is captured before a write", executeUpdate, "\tj.written.Before, j.written.BeforeHash, j.written.PolicyID = got.version.Number, live.hash, p.ID\n", "\tj.written.PolicyID = p.ID\n", restores},
 	{"what is read back is not looked at", executeSteps, "\t\t\tif len(unlike) == 0 {\n", "\t\t\tif true {\n", restores},
 	{"what was made is not remembered", executeCreate, "\t\tp.Successor = graphID\n", "", restores},

@@ -42,21 +42,33 @@ const (
 type small struct {
 	*bed
 	set    string               // the backup
-	ids    map[[2]string]string // type and id of a fixture → id of the deleted copy
+	ids    map[[2]string]string // type and id of a fixture → id of the copy that is referred to
+	refers int                  // what becomes of that copy
 	writer operation.Writer
 	// made are the Graph ids, by folder and what became of it.
 	made  map[string]map[int]string
 	needs map[string]bool
 	lag   time.Duration // of lists
+	// undoOf is the restore that is to be undone, and want is what the tenant is to be
+	// like then; "" and nil: the set is to be restored.
+	undoOf string
+	want   map[string]content
 }
 
 const fixtures = "../../shared/catalog/testdata/types"
 
+// newSmall makes it. Policies refer to the copies that are deleted.
 func newSmall(t *testing.T, sim *graphsim.Sim, spec graphsim.TenantSpec) *small {
+	t.Helper()
+	return newSmallReferring(t, sim, spec, deleted)
+}
+
+// newSmallReferring makes one whose policies refer to the copies that share a fate.
+func newSmallReferring(t *testing.T, sim *graphsim.Sim, spec graphsim.TenantSpec, refers int) *small {
 	t.Helper()
 	spec.Defaults = true
 	s := &small{
-		bed: bedOver(t, sim, nil, &clock{}, spec),
+		bed: bedOver(t, sim, nil, &clock{}, spec), refers: refers,
 		ids: map[[2]string]string{}, made: map[string]map[int]string{}, needs: map[string]bool{}, lag: time.Duration(spec.ListLagMs) * time.Millisecond,
 	}
 	s.limits.Concurrency = 1 // so that the calls come in one order
@@ -69,8 +81,8 @@ func newSmall(t *testing.T, sim *graphsim.Sim, spec graphsim.TenantSpec) *small 
 		t.Fatal(err)
 	}
 	for _, folder := range thirty {
-		s.make(folder, deleted)
-		s.make(folder, changed)
+		s.make(folder, refers)
+		s.make(folder, deleted+changed-refers)
 	}
 	for _, folder := range slices.Sorted(maps.Keys(alone)) {
 		s.make(folder, alone[folder])
@@ -83,9 +95,7 @@ func newSmall(t *testing.T, sim *graphsim.Sim, spec graphsim.TenantSpec) *small 
 		for became, id := range made {
 			switch became {
 			case deleted:
-				if err := sim.DeleteObject(graphID, typ.Collection, id); err != nil {
-					t.Fatal(err)
-				}
+				s.remove(typ, id)
 			case changed:
 				s.change(typ, id)
 			}
@@ -184,7 +194,7 @@ func (s *small) make(folder string, became int) {
 		s.made[folder] = map[int]string{}
 	}
 	s.made[folder][became] = id
-	if became == deleted {
+	if became == s.refers {
 		s.ids[[2]string{t.ID, fmt.Sprint(doc["graphId"])}] = id
 	}
 }
@@ -208,6 +218,21 @@ func (s *small) need(u catalog.Unresolved) {
 	}
 	if _, err := s.sim.PutObject(graphID, graphsim.Object{Collection: of.Collection, JSON: text}); err != nil {
 		s.t.Fatalf("%s %s: %v", u.Type, u.ID, err)
+	}
+}
+
+// remove deletes an object as a person does, with what that brings about; one that is
+// in use, as nobody can.
+func (s *small) remove(t catalog.Type, id string) {
+	s.t.Helper()
+	call := catalog.Step{Method: t.DeleteCall.Method, Path: t.DeleteCall.Path}.Fill(t.Known(id))
+	if call.Method == "DELETE" {
+		if _, err := s.writer.Write(s.t.Context(), call.Method, call.Path, nil, reason.Update); err == nil {
+			return
+		}
+	}
+	if err := s.sim.DeleteObject(graphID, t.Collection, id); err != nil {
+		s.t.Fatal(err)
 	}
 }
 

@@ -1,12 +1,15 @@
 package restore
 
 import (
+	"encoding/json"
+	"maps"
 	"net/http"
 	"testing"
 	"time"
 
 	"tenantatlas/shared/catalog"
 	"tenantatlas/shared/httpapi"
+	"tenantatlas/shared/reason"
 	"tenantatlas/shared/run"
 	"tenantatlas/tests/graphsim"
 )
@@ -151,4 +154,56 @@ func (l lazy) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	_ = r.Body.Close()
 	return &http.Response{StatusCode: http.StatusNoContent, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
+}
+
+// What a restore made is deleted when nothing needs it any more: what came to refer to
+// it is put back first, and the service deletes nothing that is in use.
+func TestUndoOfWhatCameToBeInUse(t *testing.T) {
+	measure(t, graphsim.TenantSpec{}, deleted, func(s *small) {
+		access, location := s.typ("conditional-access-policy"), s.typ("named-location")
+		body := json.RawMessage(`{"conditions":{"clientAppTypes":["all"],"users":{"includeUsers":["All"]},"applications":{"includeApplications":["All"]},"locations":null}}`)
+		if _, err := s.writer.Write(s.t.Context(), http.MethodPatch, access.Collection+"/"+s.made[access.ID][changed], body, reason.Update); err != nil {
+			s.t.Fatal(err)
+		}
+		before := s.contentsNow("Changed")
+		var chosen []string
+		s.each(s.set, func(i run.BackupItem, _ catalog.Type, _ catalog.Document) {
+			if i.GraphID == s.made[location.ID][deleted] || i.GraphID == s.made[access.ID][changed] {
+				chosen = append(chosen, i.PolicyID)
+			}
+		})
+		r := s.restore(s.preview(s.set, chosen...).ID)
+		if len(chosen) != 2 || r.Counts.Succeeded != 2 {
+			s.t.Fatalf("%s\n%s", r.Sentence, s.outcomes(r.ID))
+		}
+		undo := s.finish(base+"/previews", map[string]any{"undoOf": r.ID})
+		u := s.restore(undo.ID, func(body map[string]any) { body["deletes"] = true })
+		if u.Counts.Succeeded != 2 {
+			s.t.Errorf("%s\n%s", u.Sentence, s.outcomes(u.ID))
+		}
+		if after := s.contentsNow("Undone"); !maps.Equal(after, before) {
+			for key := range after {
+				if after[key] != before[key] {
+					s.t.Errorf("%s is %+v, was %+v", key, after[key], before[key])
+				}
+			}
+		}
+	})
+}
+
+// A place among others that somebody else took since the preview is a change.
+func TestPlaceTakenByOthersIsAChange(t *testing.T) {
+	measure(t, graphsim.TenantSpec{}, deleted, func(s *small) {
+		page := s.typ("enrollment-status-page")
+		p := s.preview(s.set, run.PolicyID(tenantID, page.Collection, s.made[page.ID][changed]))
+		s.make(page.ID, untouched) // takes the place that its fixture had
+		s.writes()
+		r := s.restore(p.ID)
+		if o := s.items(r.ID)[0]; o.Status != "skipped" || o.Code != "target_changed" {
+			s.t.Errorf("%s\n%s", r.Sentence, s.outcomes(r.ID))
+		}
+		if w := s.writes(); len(w) > 0 {
+			s.t.Errorf("written: %+v", w)
+		}
+	})
 }

@@ -157,7 +157,7 @@ func outcomes(plan []run.Item, at time.Time) []run.Outcome {
 				Action: run.PlanUpdate, Version: 3, GraphID: "g", Matched: run.MatchID, Fingerprint: "f", Document: "d", Changes: 2, Warnings: []string{"assign_all"},
 			}
 		case 2:
-			o.Written = &run.Written{Action: run.PlanCreate, PolicyID: "pol_2", GraphID: "g2", Before: 2, BeforeHash: "b", AfterHash: "a", Steps: 4}
+			o.Written = &run.Written{Action: run.PlanCreate, PolicyID: "pol_2", GraphID: "g2", Before: 2, BeforeHash: "b", AfterHash: "a", Settled: "s", Steps: 4}
 		case 3:
 			o.Status, o.Code = run.OutcomeFailed, "graph_forbidden"
 			o.Failure = &run.Failure{Code: "graph_forbidden", HTTPStatus: 403, GraphCode: "Forbidden", GraphRequestID: "r-1", Params: map[string]string{"name": item.Name}}
