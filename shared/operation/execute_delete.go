@@ -62,6 +62,7 @@ func (x *liveRestore) remove(ctx context.Context, j *job, live *found) error {
 		if err != nil {
 			return fmt.Errorf("steps of %s: %w", j.t.ID, err)
 		}
+		was := live.hash
 		err = x.steps(ctx, j, steps, j.t.Known(live.graphID), reason.Update)
 		var open *uncertain
 		if err != nil && !errors.As(err, &open) {
@@ -84,9 +85,10 @@ func (x *liveRestore) remove(ctx context.Context, j *job, live *found) error {
 				return err
 			}
 		}
-		switch {
-		case live == nil && open != nil:
+		if open != nil && (live == nil || live.hash != was) { // what was not answered was done
 			j.written.Steps++
+		}
+		switch {
 		case live != nil && round == maxRounds:
 			x.look(ctx, j)
 			return &result{code: reason.GraphUnavailable, status: run.OutcomeFailed, failure: open.failure(), params: reason.Params{}.Set(reason.FieldWrite, "unknown")}

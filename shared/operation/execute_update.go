@@ -160,16 +160,23 @@ func (x *liveRestore) converge(ctx context.Context, j *job, live *found) error {
 		}
 		if round == maxRounds {
 			x.look(ctx, j)
+			if after := j.written.AfterHash; after != "" && after != live.hash {
+				j.written.Steps++
+			}
 			return &result{code: reason.GraphUnavailable, status: run.OutcomeFailed, failure: open.failure(), params: reason.Params{}.Set(reason.FieldWrite, "unknown")}
 		}
 		if err := x.Sleep(ctx, time.Duration(round)*2*time.Second); err != nil {
 			return err
 		}
+		was := live.hash
 		if live, err = x.live.read(ctx, j.t, live.graphID); err != nil {
 			return err
 		}
 		if live == nil {
 			return failed(reason.OutcomeUnknown, nil)
+		}
+		if live.hash != was { // the write whose fate was not known was done
+			j.written.Steps++
 		}
 	}
 	if err := x.verify(ctx, j, live.graphID, change.Want); err != nil {

@@ -280,6 +280,7 @@ var mutants = []mutant{
 	{"the audit of a slice overwrites another's", "shared/dynamostore/keys.go", "\tcase part > 0:\n\t\tsk += \"#\" + strconv.Itoa(part)\n", "", conformance},
 	{"a write is sent again after a 503", "shared/graph/retry.go", "\tcase reason.ActionLookFirst: // a write whose fate is not known is never repeated here\n\t\treturn 0,", "\tcase reason.ActionLookFirst:\n\t\tif c.again(ctx, f) {\n\t\t\treturn 0, nil\n\t\t}\n\t\treturn 0,", []string{"./shared/graph"}},
 	{"an object that moved is overwritten", executeUpdate, "\tif live.hash == j.plan.Fingerprint || slices.Contains(j.accept, live.hash) {\n", "\tif live.hash != \"\" || slices.Contains(j.accept, live.hash) {\n", restores},
+	{"a write whose answer was lost is not said", executeUpdate, "\t\tif live.hash != was { // the write whose fate was not known was done\n\t\t\tj.written.Steps++\n\t\t}\n", "\t\t_ = was\n", restores},
 	{"a place that somebody took is no change", executeUpdate, "return writes[j.t.ID] > 1, err", "return writes != nil, err", restores},
 	{"a place that this restore took from another is a change", executeUpdate, "return writes[j.t.ID] > 1, err", "return writes == nil, err", restores},
 	{"a delete that a dead worker began is a change of others", executeDelete, "return x.amid(j, v, before, live, released)", "return len(released) == 0, nil", restores},

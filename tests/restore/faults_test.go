@@ -373,6 +373,7 @@ func (s *small) truthful(base baseline, id string) map[string]string {
 			s.t.Errorf("%s is there %d times", key, c.objects)
 		}
 	}
+	ever := s.audited()
 	in, _ := s.store.Inspect(tenantID, id)
 	audited := map[string]int{}
 	for _, e := range in.Audit {
@@ -386,6 +387,9 @@ func (s *small) truthful(base baseline, id string) map[string]string {
 		if o.Status == "succeeded" {
 			if now[key].settled != want[key].settled {
 				s.t.Errorf("%s succeeded and is not as it was captured", key)
+			}
+			if now[key].settled != base.before[key].settled && !ever[key] {
+				s.t.Errorf("%s was written, and no audit event says so", key)
 			}
 		} else {
 			if left[key] = o.Code; o.Code == "" || o.Sentence == "" {
@@ -424,6 +428,17 @@ func (s *small) equal(base baseline) {
 			s.t.Errorf("%s is %+v, want %+v", key, now[key], want[key])
 		}
 	}
+	audited := s.audited()
+	for key, c := range now {
+		if c.hash != base.before[key].hash && !audited[key] {
+			s.t.Errorf("%s was written, and no audit event says so", key)
+		}
+	}
+}
+
+// audited are the objects that audit events say were written, by type and name.
+func (s *small) audited() map[string]bool {
+	s.t.Helper()
 	audited := map[string]bool{}
 	for cursor := ""; ; {
 		page, err := s.store.AuditEvents(s.t.Context(), run.AuditQuery{TenantID: tenantID, Event: run.AuditObjectsWritten, Now: s.clock.Now()}, run.PageRequest{Limit: 100, Cursor: cursor})
@@ -439,11 +454,7 @@ func (s *small) equal(base baseline) {
 			break
 		}
 	}
-	for key, c := range now {
-		if c.hash != base.before[key].hash && !audited[key] {
-			s.t.Errorf("%s was written, and no audit event says so", key)
-		}
-	}
+	return audited
 }
 
 // frugal looks whether nothing was written more often than without the fault.
