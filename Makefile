@@ -86,8 +86,7 @@ test: ## Everything below, from nothing
 	@$(MAKE) --no-print-directory test-unit
 	@$(MAKE) --no-print-directory test-simulation
 	@$(MAKE) --no-print-directory test-conformance
-	@$(MAKE) --no-print-directory test-crash
-	@$(MAKE) --no-print-directory test-stack
+	@$(MAKE) --no-print-directory -j 2 test-crash test-stack # both mostly wait for what they are tested on
 
 # The adapters of AWS, tested on the real API: the local stack's and Amazon's own.
 ADAPTERS := ./shared/dynamostore/... ./shared/sqsqueue ./shared/s3archive ./shared/secretstore ./shared/kmsvault ./shared/eventscheduler
@@ -99,10 +98,13 @@ CRASH := tenantatlas/tests/crash
 # share too: without the race detector.
 PLAIN := tenantatlas/\(shared/catalog\|tests/\(fidelity\|restore\|graphsim/schema\)\)$$
 
+# Comes first, so that the others run beside it.
+SLOWEST := ./tests/bench
+
 .PHONY: test-unit
 test-unit: tools-conformance ## All tests that need no local stack, nearly all with the race detector
 	CGO_ENABLED=0 $(GO) test -timeout 15m $$($(GO) list ./... | grep -e '$(PLAIN)')
-	$(GOTEST) $$($(GO) list ./... | grep -v -e '$(ON_STACK)' -e '$(CRASH)' -e '$(PLAIN)' -e 'shared/\(dynamostore\|sqsqueue\|s3archive\|secretstore\|kmsvault\|eventscheduler\)')
+	$(GOTEST) $(SLOWEST) $$($(GO) list ./... | grep -v -e '$(ON_STACK)' -e '$(CRASH)' -e '$(PLAIN)' -e '$(notdir $(SLOWEST))$$' -e 'shared/\(dynamostore\|sqsqueue\|s3archive\|secretstore\|kmsvault\|eventscheduler\)')
 
 SEEDS ?= 10000
 # The first seed is fixed, so that the same tree gives the same result.
