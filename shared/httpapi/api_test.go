@@ -144,7 +144,7 @@ func newBed(t *testing.T) *bed {
 	now := func() time.Time { return epoch.Add(time.Hour) }
 	b.handler = httpapi.New(httpapi.Deps{
 		Starter: &start.Starter{Runs: b.store, Queue: b.queue, Now: now, Log: log},
-		Tenants: b.store, Runs: b.store, Policies: b.store, Records: b.store, Sets: b.store, Schedules: b.store, Drifts: b.store, Subscriptions: b.store, Timetable: b.timetable, Archive: b.archive, Credentials: b.secrets,
+		Tenants: b.store, Runs: b.store, Policies: b.store, Records: b.store, Sets: b.store, Schedules: b.store, Drifts: b.store, Subscriptions: b.store, Summaries: b.store, Timetable: b.timetable, Archive: b.archive, Credentials: b.secrets,
 		Now: now, Log: log, ConsoleURL: "https://console.example",
 		Deadline: func(run.Operation) time.Duration { return time.Hour },
 		Identify: func(r *http.Request) (run.Principal, error) {
@@ -336,6 +336,7 @@ var need = map[string]run.Role{
 	"POST /v1/notifications/read-all": "", "POST /v1/notifications/{notification}/read": "",
 	"POST /v1/tenants":                                                  "platform",
 	"GET /v1/tenants/{tenant}":                                          run.RoleViewer,
+	"GET /v1/tenants/{tenant}/overview":                                 run.RoleViewer,
 	"PATCH /v1/tenants/{tenant}":                                        run.RoleOwner,
 	"GET /v1/tenants/{tenant}/members":                                  run.RoleViewer,
 	"GET /v1/tenants/{tenant}/members/{user}":                           run.RoleViewer,

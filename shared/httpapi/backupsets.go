@@ -15,6 +15,7 @@ import (
 	"tenantatlas/shared/reason"
 	"tenantatlas/shared/run"
 	"tenantatlas/shared/start"
+	"tenantatlas/shared/summary"
 )
 
 // SelectionInput says which policies are meant: all, those named, or all that every
@@ -523,6 +524,7 @@ func (s *server) setOfLatest(ctx context.Context, who run.Initiator, set run.Bac
 	if err != nil {
 		return nil, s.problem(ctx, err, "backup set")
 	}
+	s.counted(ctx, made.TenantID, summary.Keeper.Sets)
 	out := &BackupSetStart{Status: http.StatusCreated, Location: setPath(made.TenantID, made.ID), ETag: revTag(made.Rev)}
 	if made.ID != set.ID {
 		out.Status = http.StatusOK
@@ -608,6 +610,7 @@ func (s *server) changeSet(ctx context.Context, path SetPath, need run.Role, ifM
 		audit := s.actor(ctx, run.AuditEvent{TenantID: b.TenantID, Event: event, Target: run.Target{Kind: run.TargetBackupSet, ID: b.ID, Name: b.Name}})
 		b, err = s.Sets.UpdateBackupSet(ctx, b, audit)
 		if err == nil {
+			s.counted(ctx, b.TenantID, summary.Keeper.Sets)
 			return setOutput(b), nil
 		}
 		if !errors.Is(err, run.ErrConflict) {

@@ -56,6 +56,7 @@ type Store struct {
 	firings       map[[2]string]map[string]run.Firing // by the time they were due
 	drift         map[[2]string]run.Drift
 	subscriptions map[[2]string]run.Subscription
+	summaries     map[string]run.Summary
 }
 
 var (
@@ -80,6 +81,7 @@ func New() *Store {
 		sets: map[[2]string]run.BackupSet{}, counted: map[[2]string]string{}, items: map[[2]string]map[string]backupItem{},
 		schedules: map[[2]string]run.Schedule{}, firings: map[[2]string]map[string]run.Firing{},
 		links: map[[2]string][]run.RunLink{}, drift: map[[2]string]run.Drift{}, subscriptions: map[[2]string]run.Subscription{},
+		summaries: map[string]run.Summary{},
 	}
 }
 

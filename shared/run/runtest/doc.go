@@ -27,6 +27,7 @@ type Store interface {
 	run.Schedules
 	run.Drifts
 	run.Subscriptions
+	run.Summaries
 }
 
 // Fault is what becomes of one request to the technology below.
