@@ -479,6 +479,7 @@ type lockItem struct {
 	ActiveRunID string `dynamodbav:"activeRunId,omitempty"` // absent: free
 	PayloadHash string `dynamodbav:"payloadHash,omitempty"`
 	LastRunID   string `dynamodbav:"lastRunId,omitempty"`
+	Succeeded   string `dynamodbav:"succeededRunId,omitempty"`
 }
 
 const (
@@ -488,10 +489,11 @@ const (
 	attrActiveRunID = "activeRunId"
 	attrPayloadHash = "payloadHash"
 	attrLastRunID   = "lastRunId"
+	attrLastSuccess = "succeededRunId"
 )
 
 func (i lockItem) lock() run.Lock {
-	return run.Lock{TenantID: i.TenantID, KeyHash: i.KeyHash, ActiveRunID: i.ActiveRunID, PayloadHash: i.PayloadHash, LastRunID: i.LastRunID}
+	return run.Lock{TenantID: i.TenantID, KeyHash: i.KeyHash, ActiveRunID: i.ActiveRunID, PayloadHash: i.PayloadHash, LastRunID: i.LastRunID, Succeeded: i.Succeeded}
 }
 
 // replayItem remembers a client's Idempotency-Key; runId is the run or the backup

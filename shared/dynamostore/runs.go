@@ -709,6 +709,9 @@ func (s *Store) endItems(r run.Run, end run.RunEnd, token string) ([]types.Trans
 	lock.whenText(attrActiveRunID, r.ID)
 	lock.setText(attrLastRunID, r.ID)
 	lock.remove(attrActiveRunID)
+	if end.Status == run.StatusSucceeded {
+		lock.setText(attrLastSuccess, r.ID)
+	}
 	audit, err := newAuditItem(r.TenantID, end.Audit, token)
 	if err != nil {
 		return nil, fmt.Errorf("end: %w", err)

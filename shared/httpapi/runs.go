@@ -39,6 +39,7 @@ type RunView struct {
 	CanceledBy *InitiatorView `json:"canceledBy,omitempty"`
 	Scheduled  bool           `json:"scheduled,omitempty" doc:"A schedule started it"`
 	Reason     string         `json:"reason,omitempty" doc:"Why, as who started a live restore said"`
+	Later      string         `json:"supersededBy,omitempty" doc:"A later run for the same ended with nothing failed; of runs that did not, in lists and when one is read"`
 	Related    []RelatedRun   `json:"related,omitempty" doc:"Earlier and later runs that have to do with this one; when one run is read"`
 	Links      RunLinks       `json:"links"`
 	Reused     *bool          `json:"reused,omitempty" doc:"Answers of a start only: true when the same run had been started before"`
@@ -260,23 +261,128 @@ type CancelOutput struct {
 	Body       RunView
 }
 
+// RunList is a page of runs.
+type RunList struct {
+	List[RunView]
+	Hidden int `json:"hiddenSuperseded,omitempty" doc:"How many of this page were left out"`
+}
+
+// RunCounts says how the newest runs of a tenant stand.
+type RunCounts struct {
+	Active   int            `json:"active" doc:"Runs that have not ended; one that has just ended may still be counted"`
+	Newest   int            `json:"newest" doc:"How many runs were looked at: 50, or all there are"`
+	Statuses map[string]int `json:"statuses" nullable:"false" doc:"How many of those have which status"`
+}
+
+// countedRuns is how many of the newest runs are counted.
+const countedRuns = 50
+
+// laterSuccesses says which of the runs that did not succeed were made up for by a
+// later run for the same. A live restore is made up for item by item: see Links.
+func (s *server) laterSuccesses(ctx context.Context, tenantID string, runs []run.Run) (map[string]string, error) {
+	var unsuccessful []run.Run
+	for _, r := range runs {
+		if r.Status.Terminal() && r.Status != run.StatusSucceeded && !r.Operation.WritesTenant() {
+			unsuccessful = append(unsuccessful, r)
+		}
+	}
+	if len(unsuccessful) == 0 {
+		return nil, nil
+	}
+	return s.Runs.LaterSuccesses(ctx, tenantID, unsuccessful)
+}
+
+// MyRunsInput filters the caller's own runs.
+type MyRunsInput struct {
+	PageInput
+	Active     bool      `query:"active" doc:"Only the runs that have not ended"`
+	Statuses   []string  `query:"status,explode" enum:"queued,running,succeeded,partial,failed,canceled" doc:"Repeat for several"`
+	Operations []string  `query:"operation,explode" maxItems:"50" doc:"Repeat for several"`
+	Tenant     string    `query:"tenant" maxLength:"64" doc:"Only of this tenant"`
+	From       time.Time `query:"from" doc:"Created at or after"`
+	To         time.Time `query:"to" doc:"Created before"`
+}
+
+// listMyRuns reads runs that the caller started, in every tenant.
+func (s *server) listMyRuns(ctx context.Context, in *MyRunsInput) (*ListOutput[RunView], error) {
+	question := []any{"my runs", in.Active, in.Statuses, in.Operations, in.Tenant, in.From, in.To}
+	req, err := in.request(ctx, question)
+	if err != nil {
+		return nil, s.problem(ctx, err, "run")
+	}
+	keep := func(r run.Run) bool {
+		return (len(in.Statuses) == 0 || slices.Contains(in.Statuses, string(r.Status))) &&
+			(len(in.Operations) == 0 || slices.Contains(in.Operations, string(r.Operation))) && (in.Tenant == "" || in.Tenant == r.TenantID) &&
+			(in.From.IsZero() || !r.CreatedAt.Before(in.From)) && (in.To.IsZero() || r.CreatedAt.Before(in.To))
+	}
+	look := s.myRuns
+	if in.Active {
+		look = func(ctx context.Context, _ *MyRunsInput, p run.PageRequest) (run.Page[run.Run], error) {
+			return s.Runs.ActiveRuns(ctx, principal(ctx).UserID, p)
+		}
+	}
+	visible := s.visible(ctx)
+	page := run.Page[run.Run]{Next: req.Cursor}
+	for range maxLooks {
+		found, err := look(ctx, in, run.PageRequest{Limit: req.Limit - len(page.Items), Cursor: page.Next})
+		if err != nil {
+			return nil, s.problem(ctx, err, "run")
+		}
+		for _, r := range found.Items {
+			if keep(r) && visible(r.TenantID) {
+				page.Items = append(page.Items, r)
+			}
+		}
+		if page.Next = found.Next; page.Next == "" || len(page.Items) == req.Limit {
+			break
+		}
+	}
+	return listOf(ctx, question, page, s.runView), nil
+}
+
+// maxLooks bounds what a page of runs that a filter lets through costs.
+const maxLooks = 5
+
+// myRuns reads a page of what the caller started. That each run began was told to who
+// started it, and these notifications are kept in the order of time over all tenants,
+// so they need no index of their own.
+func (s *server) myRuns(ctx context.Context, in *MyRunsInput, p run.PageRequest) (run.Page[run.Run], error) {
+	q := run.NotificationQuery{UserID: principal(ctx).UserID, TenantID: in.Tenant, Kind: run.NotifyQueued, From: in.From, To: in.To}
+	for _, v := range in.Operations {
+		q.Operations = append(q.Operations, run.Operation(v))
+	}
+	told, err := s.Records.Notifications(ctx, q, p)
+	if err != nil {
+		return run.Page[run.Run]{}, err
+	}
+	var refs []run.RunRef
+	for _, n := range told.Items {
+		refs = append(refs, run.RunRef{TenantID: n.TenantID, RunID: n.RunID})
+	}
+	runs, err := s.Runs.RunsByRef(ctx, refs)
+	return run.Page[run.Run]{Items: runs, Next: told.Next}, err
+}
+
 func (s *server) registerRuns(api huma.API) {
 	type listInput struct {
 		PageInput
 		Tenant     string    `path:"tenant"`
 		Statuses   []string  `query:"status,explode" enum:"queued,running,succeeded,partial,failed,canceled" doc:"Repeat for several"`
-		Operations []string  `query:"operation,explode" doc:"Repeat for several"`
-		Policy     string    `query:"policy" doc:"Only runs about this policy"`
-		Initiator  string    `query:"initiator" doc:"Only runs that this user started"`
+		Operations []string  `query:"operation,explode" maxItems:"50" doc:"Repeat for several"`
+		Policy     string    `query:"policy" maxLength:"64" doc:"Only runs about this policy"`
+		Target     string    `query:"target" maxLength:"64" doc:"Only runs about this policy, backup set or tenant, by its id"`
+		Initiator  string    `query:"initiator" maxLength:"128" doc:"Only runs that this user or schedule started, by its id"`
 		From       time.Time `query:"from" doc:"Created at or after"`
 		To         time.Time `query:"to" doc:"Created before"`
+		Superseded string    `query:"superseded" enum:"show,hide" default:"show" doc:"hide: leave out runs that did not succeed where a later one for the same did; a page then has fewer items and says how many"`
+		Sort       string    `query:"sort" enum:"newest,oldest" default:"newest"`
 	}
 	huma.Register(api, op(http.MethodGet, "/v1/tenants/{tenant}/runs", "listRuns", "List the runs of a tenant, newest first", "runs", http.StatusOK),
-		func(ctx context.Context, in *listInput) (*ListOutput[RunView], error) {
+		func(ctx context.Context, in *listInput) (*struct{ Body RunList }, error) {
 			if _, err := s.member(ctx, in.Tenant, run.RoleViewer); err != nil {
 				return nil, s.problem(ctx, err, "tenant")
 			}
-			q := run.RunQuery{TenantID: in.Tenant, PolicyID: in.Policy, InitiatorID: in.Initiator, From: in.From, To: in.To}
+			q := run.RunQuery{TenantID: in.Tenant, PolicyID: in.Policy, TargetID: in.Target, InitiatorID: in.Initiator, From: in.From, To: in.To, Oldest: in.Sort == "oldest"}
 			for _, v := range in.Statuses {
 				q.Statuses = append(q.Statuses, run.Status(v))
 			}
@@ -291,7 +397,48 @@ func (s *server) registerRuns(api huma.API) {
 			if err != nil {
 				return nil, s.problem(ctx, err, "run")
 			}
-			return listOf(ctx, q, page, s.runView), nil
+			later, err := s.laterSuccesses(ctx, in.Tenant, page.Items)
+			if err != nil {
+				return nil, s.problem(ctx, err, "run")
+			}
+			var body RunList
+			if in.Superseded == "hide" {
+				before := len(page.Items)
+				page.Items = slices.DeleteFunc(page.Items, func(r run.Run) bool { return later[r.ID] != "" })
+				body.Hidden = before - len(page.Items)
+			}
+			body.List = listOf(ctx, q, page, func(r run.Run) RunView {
+				v := s.runView(r)
+				v.Later = later[r.ID]
+				return v
+			}).Body
+			return &struct{ Body RunList }{body}, nil
+		})
+
+	type countsInput struct {
+		Tenant string `path:"tenant"`
+	}
+	huma.Register(api, op(http.MethodGet, "/v1/tenants/{tenant}/run-counts", "countRuns", "Count how the newest runs of a tenant stand", "runs", http.StatusOK),
+		func(ctx context.Context, in *countsInput) (*struct{ Body RunCounts }, error) {
+			if _, err := s.member(ctx, in.Tenant, run.RoleViewer); err != nil {
+				return nil, s.problem(ctx, err, "tenant")
+			}
+			newest, err := s.Runs.RecentStatuses(ctx, in.Tenant, countedRuns)
+			if err != nil {
+				return nil, s.problem(ctx, err, "run")
+			}
+			sum, err := s.Summaries.Summary(ctx, in.Tenant)
+			if err != nil {
+				return nil, s.problem(ctx, err, "run")
+			}
+			c := RunCounts{Newest: len(newest), Statuses: map[string]int{}}
+			for _, status := range newest {
+				if c.Statuses[string(status)]++; !status.Terminal() {
+					c.Active++
+				}
+			}
+			c.Active = max(c.Active, len(sum.Active)) // one that runs for long is not among the newest
+			return &struct{ Body RunCounts }{c}, nil
 		})
 
 	type runInput struct {
@@ -305,6 +452,11 @@ func (s *server) registerRuns(api huma.API) {
 				return nil, err
 			}
 			v := s.runView(r)
+			later, err := s.laterSuccesses(ctx, in.Tenant, []run.Run{r})
+			if err != nil {
+				return nil, s.problem(ctx, err, "run")
+			}
+			v.Later = later[r.ID]
 			if r.Operation.WritesTenant() || r.Operation == run.OpRestorePreview {
 				links, err := s.Runs.Links(ctx, in.Tenant, in.Run)
 				if err != nil {
@@ -383,28 +535,9 @@ func (s *server) registerRuns(api huma.API) {
 			return listOf(ctx, q, page, view), nil
 		})
 
-	type activeInput struct {
-		PageInput
-		Active bool `query:"active" required:"true" enum:"true" doc:"Must be true: only the runs that have not ended"`
-	}
-	huma.Register(api, op(http.MethodGet, "/v1/runs", "listMyActiveRuns", "List the caller's own runs that have not ended, in every tenant", "runs", http.StatusOK),
-		func(ctx context.Context, in *activeInput) (*ListOutput[RunView], error) {
-			const question = "active"
-			req, err := in.request(ctx, question)
-			if err != nil {
-				return nil, s.problem(ctx, err, "run")
-			}
-			if !in.Active {
-				return nil, invalid(ctx, "query.active", "must be true")
-			}
-			page, err := s.Runs.ActiveRuns(ctx, principal(ctx).UserID, req)
-			if err != nil {
-				return nil, s.problem(ctx, err, "run")
-			}
-			visible := s.visible(ctx)
-			page.Items = slices.DeleteFunc(page.Items, func(r run.Run) bool { return !visible(r.TenantID) })
-			return listOf(ctx, question, page, s.runView), nil
-		})
+	mine := op(http.MethodGet, "/v1/runs", "listMyRuns", "List the caller's own runs, in every tenant, newest first", "runs", http.StatusOK)
+	mine.Description = "A run is listed within seconds of its start. A page may be shorter than asked though more follow, when a filter leaves out much."
+	huma.Register(api, mine, s.listMyRuns)
 }
 
 // readRun reads a run for a viewer; its errors are problems.

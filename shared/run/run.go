@@ -342,6 +342,8 @@ type Lock struct {
 	ActiveRunID string
 	PayloadHash string
 	LastRunID   string
+	// Succeeded is the last run of the key that ended with nothing failed.
+	Succeeded string
 }
 
 // Dispatch is the message that makes a worker look at a run. It is a hint: the

@@ -249,11 +249,21 @@ type Runs interface {
 	// OpenShards at a time. Index read: it may lag.
 	Unnotified(ctx context.Context, shard int, p PageRequest) (Page[RunRef], error)
 
-	// ListRuns lists runs of a tenant, newest first.
+	// ListRuns lists runs of a tenant, newest first unless the query says otherwise.
 	ListRuns(ctx context.Context, q RunQuery, p PageRequest) (Page[Run], error)
 	// ActiveRuns lists the non-terminal runs of one initiator (Initiator.ID) over all
 	// tenants, newest first. Index read: may lag by a second.
 	ActiveRuns(ctx context.Context, initiatorID string, p PageRequest) (Page[Run], error)
+	// RunsByRef reads those of the runs that there are, strong, in the order of the
+	// references. At most 200.
+	RunsByRef(ctx context.Context, refs []RunRef) ([]Run, error)
+	// LaterSuccesses says of which runs of the tenant a later one for the same (with
+	// the same KeyHash) ended with nothing failed: by their ids, the id of the last such
+	// run. Strong.
+	LaterSuccesses(ctx context.Context, tenantID string, runs []Run) (map[string]string, error)
+	// RecentStatuses reads how the newest runs of a tenant stand, newest first, at most
+	// n and 200. Index read: may lag by a second.
+	RecentStatuses(ctx context.Context, tenantID string, n int) ([]Status, error)
 	// Outcomes lists the stored outcomes of a run in the order of the plan.
 	Outcomes(ctx context.Context, q OutcomeQuery, p PageRequest) (Page[Outcome], error)
 }
@@ -273,8 +283,10 @@ type RunQuery struct {
 	Statuses    []Status
 	Operations  []Operation
 	PolicyID    string
+	TargetID    string    // of whatever kind
 	InitiatorID string    // see Initiator.ID
 	From, To    time.Time // of creation; From included, To excluded
+	Oldest      bool      // the oldest first
 }
 
 // OutcomeQuery filters outcomes of one run.
@@ -368,6 +380,10 @@ type NotificationQuery struct {
 	UserID   string
 	TenantID string // "" for all
 	Unread   bool   // only unread ones
+	Kind     NotificationKind
+	// Operations of the runs that they tell of; none means all.
+	Operations []Operation
+	From, To   time.Time // From included, To excluded
 }
 
 // AuditQuery filters the audit events of one tenant.

@@ -316,4 +316,6 @@ var mutants = []mutant{
 	{"a run that was made up for wants a person", needsGo, "\t\treturn later(run.OpRestoreRerun)\n", "\t\treturn false\n", api},
 	{"the chips count what is shown alone", overviewGo, "\t\t\tif t.shown(show) {\n", "\t\t\tif t.shown(show) && t.shown(in.Show) {\n", api},
 	{"an ended run is active", overviewGo, "errors.Is(err, run.ErrNotFound) || err == nil && r.Status.Terminal():\n\t\t\tn--", "errors.Is(err, run.ErrNotFound):\n\t\t\tn--", api},
+	{"an earlier success makes up for a failure", "shared/dynamostore/runlists.go", "if id := succeeded[r.KeyHash]; id > r.ID {", "if id := succeeded[r.KeyHash]; id != \"\" {", conformance},
+	{"runs of tenants that one left are listed", "shared/httpapi/runs.go", "if keep(r) && visible(r.TenantID) {", "if keep(r) {", api},
 }
