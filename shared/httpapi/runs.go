@@ -1,11 +1,15 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
+	"maps"
 	"math"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -39,6 +43,9 @@ type RunView struct {
 	CanceledBy *InitiatorView `json:"canceledBy,omitempty"`
 	Scheduled  bool           `json:"scheduled,omitempty" doc:"A schedule started it"`
 	Reason     string         `json:"reason,omitempty" doc:"Why, as who started a live restore said"`
+	Notes      int            `json:"notes,omitempty" doc:"Items that succeeded with a note"`
+	Reasons    []ReasonView   `json:"reasons,omitempty" doc:"Why items ended as they did, the most frequent first; of ended items so far"`
+	Can        *CanView       `json:"can,omitempty" doc:"What can be done with the run; when one run is read"`
 	Later      string         `json:"supersededBy,omitempty" doc:"A later run for the same ended with nothing failed; of runs that did not, in lists and when one is read"`
 	Related    []RelatedRun   `json:"related,omitempty" doc:"Earlier and later runs that have to do with this one; when one run is read"`
 	Links      RunLinks       `json:"links"`
@@ -134,7 +141,12 @@ func (s *server) runView(r run.Run) RunView {
 		Failure:   failureView(r.Failure, reason.ScopeRun, runParams(&r)),
 		CreatedAt: r.CreatedAt, StartedAt: r.StartedAt, FinishedAt: r.FinishedAt, UpdatedAt: r.UpdatedAt, DeadlineAt: r.DeadlineAt,
 		CancelAt: r.CancelAt, Scheduled: r.Scheduled, Reason: r.Reason, Related: earlierRuns(r),
-		Links: s.runLinks(&r),
+		Links: s.runLinks(&r), Reasons: reasonViews(&r),
+	}
+	for _, why := range v.Reasons {
+		if why.Outcome == string(run.OutcomeSucceeded) && why.Attention {
+			v.Notes += why.Items
+		}
 	}
 	if r.CancelAt != nil {
 		who := initiatorView(r.CanceledBy)
@@ -207,9 +219,9 @@ type WrittenView struct {
 // maxReruns bounds how far re-runs of re-runs are followed.
 const maxReruns = 20
 
-// superseded says of items which later run did them with success: a re-run, or a
+// superseded says of items, by their keys, which later run did them with success: a re-run, or a
 // re-run of that.
-func (s *server) superseded(ctx context.Context, r run.Run) (func(key string) string, error) {
+func (s *server) superseded(ctx context.Context, r run.Run) (map[string]string, error) {
 	by := map[string]string{}
 	looked := 0
 	for later := []string{r.ID}; len(later) > 0 && looked < maxReruns; looked++ {
@@ -228,7 +240,7 @@ func (s *server) superseded(ctx context.Context, r run.Run) (func(key string) st
 			}
 		}
 	}
-	return func(key string) string { return by[key] }, nil
+	return by, nil
 }
 
 func outcomeView(tenantName string) func(run.Outcome) OutcomeView {
@@ -251,6 +263,136 @@ func outcomeView(tenantName string) func(run.Outcome) OutcomeView {
 		}
 		return v
 	}
+}
+
+// ReasonView counts items that ended in one way for one reason.
+type ReasonView struct {
+	Outcome   string `json:"outcome" enum:"succeeded,failed,skipped"`
+	Code      string `json:"code"`
+	Items     int    `json:"items"`
+	Severity  string `json:"severity" enum:"error,warning,info"`
+	Attention bool   `json:"needsAttention"`
+}
+
+// RunItems is a page of what became of the items of a run.
+type RunItems struct {
+	List[OutcomeView]
+	Reasons []ReasonView `json:"reasons" nullable:"false" doc:"Of all items that have ended, whatever the page shows; items without a reason are not among them"`
+}
+
+// outcomeAs is what an outcome with a code stands for in the catalogue of reasons.
+func outcomeAs(status run.OutcomeStatus) reason.Outcome {
+	switch status {
+	case run.OutcomeFailed:
+		return reason.Failed
+	case run.OutcomeSkipped:
+		return reason.Skipped
+	}
+	return reason.Noted
+}
+
+func reasonViews(r *run.Run) []ReasonView {
+	views := make([]ReasonView, 0, len(r.Reasons))
+	for why, n := range r.Reasons {
+		v := ReasonView{Outcome: string(why.Status), Code: why.Code, Items: n, Severity: string(reason.Info), Attention: why.Status != run.OutcomeSucceeded}
+		if e, ok := reason.Lookup(reason.Code(why.Code), reason.ScopeItem); ok {
+			v.Severity = string(e.SeverityAs(outcomeAs(why.Status)))
+			v.Attention = v.Attention || e.Severity != reason.Info
+		}
+		views = append(views, v)
+	}
+	slices.SortFunc(views, func(a, b ReasonView) int {
+		return cmp.Or(cmp.Compare(b.Items, a.Items), cmp.Compare(a.Outcome, b.Outcome), cmp.Compare(a.Code, b.Code))
+	})
+	return views
+}
+
+// quietCodes are the notes of which nobody needs to know.
+func quietCodes() []string {
+	var quiet []string
+	for _, e := range reason.Entries() {
+		if e.Scope == reason.ScopeItem && e.Severity == reason.Info {
+			quiet = append(quiet, string(e.Code))
+		}
+	}
+	return quiet
+}
+
+// CanView is what can be done with a run as it stands. What its state does not allow
+// is absent.
+type CanView struct {
+	Cancel *ActionView `json:"cancel,omitempty"`
+	Rerun  *ActionView `json:"rerun,omitempty" doc:"Do the items again that did not succeed; of live restores whose plan can still be applied"`
+	Undo   *ActionView `json:"undo,omitempty" doc:"Preview how to undo what was written"`
+}
+
+// ActionView is something that can be done.
+type ActionView struct {
+	Allowed bool   `json:"allowed" doc:"false: the caller's role does not include it"`
+	Role    string `json:"role" enum:"viewer,operator,restorer,owner" doc:"The role that is needed"`
+	Items   int    `json:"items,omitempty" doc:"How many items it is about"`
+}
+
+// can says what the member can do with the run. done is how many of the items that did
+// not succeed re-runs did since.
+func (s *server) can(ctx context.Context, m run.Member, r run.Run, done int) (*CanView, error) {
+	action := func(need run.Role, items int) *ActionView {
+		return &ActionView{Allowed: m.Role.Includes(need), Role: string(need), Items: items}
+	}
+	var v CanView
+	if !r.Status.Terminal() {
+		if r.CancelAt == nil {
+			v.Cancel = action(r.Operation.Role(), r.Counts.Total-r.Counts.Done())
+		}
+		return &v, nil
+	}
+	if !r.Operation.WritesTenant() {
+		return &v, nil
+	}
+	if open := r.Counts.Failed + r.Counts.Skipped - done; open > 0 {
+		var refused *Problem // as a start would be
+		_, err := s.rerunInput(ctx, r, true)
+		switch {
+		case err == nil:
+			v.Rerun = action(run.OpRestoreRerun.Role(), open)
+		case !errors.As(err, &refused) && !errors.Is(err, run.ErrNotFound):
+			return nil, err
+		}
+	}
+	if written := r.Totals[string(reason.FieldWritten)]; written > 0 {
+		v.Undo = action(run.OpRestorePreview.Role(), written)
+	}
+	return &v, nil
+}
+
+// runDetail is a run with what is read for one alone.
+func (s *server) runDetail(ctx context.Context, m run.Member, r run.Run) (RunView, error) {
+	v := s.runView(r)
+	later, err := s.laterSuccesses(ctx, r.TenantID, []run.Run{r})
+	if err != nil {
+		return v, err
+	}
+	v.Later = later[r.ID]
+	if r.Operation.WritesTenant() || r.Operation == run.OpRestorePreview {
+		links, err := s.Runs.Links(ctx, r.TenantID, r.ID)
+		if err != nil {
+			return v, err
+		}
+		for _, l := range links {
+			v.Related = append(v.Related, relatedRun(r.TenantID, string(l.Kind), l.RunID))
+		}
+	}
+	done := map[string]string{}
+	if r.Operation.WritesTenant() && r.Status.Terminal() {
+		if done, err = s.superseded(ctx, r); err != nil {
+			return v, err
+		}
+		if n := r.Counts.Failed + r.Counts.Skipped; n > 0 && len(done) >= n {
+			v.Later = slices.Max(slices.Collect(maps.Values(done)))
+		}
+	}
+	v.Can, err = s.can(ctx, m, r, len(done))
+	return v, err
 }
 
 // CancelOutput is the answer of a cancel: 200 with a run that has ended by it, 202
@@ -451,20 +593,13 @@ func (s *server) registerRuns(api huma.API) {
 			if err != nil {
 				return nil, err
 			}
-			v := s.runView(r)
-			later, err := s.laterSuccesses(ctx, in.Tenant, []run.Run{r})
+			m, err := s.member(ctx, in.Tenant, run.RoleViewer)
+			if err != nil {
+				return nil, s.problem(ctx, err, "tenant")
+			}
+			v, err := s.runDetail(ctx, m, r)
 			if err != nil {
 				return nil, s.problem(ctx, err, "run")
-			}
-			v.Later = later[r.ID]
-			if r.Operation.WritesTenant() || r.Operation == run.OpRestorePreview {
-				links, err := s.Runs.Links(ctx, in.Tenant, in.Run)
-				if err != nil {
-					return nil, s.problem(ctx, err, "run")
-				}
-				for _, l := range links {
-					v.Related = append(v.Related, relatedRun(in.Tenant, string(l.Kind), l.RunID))
-				}
 			}
 			return &struct{ Body RunView }{v}, nil
 		})
@@ -494,18 +629,23 @@ func (s *server) registerRuns(api huma.API) {
 
 	type itemsInput struct {
 		PageInput
-		Tenant   string   `path:"tenant"`
-		Run      string   `path:"run"`
-		Statuses []string `query:"outcome,explode" enum:"succeeded,failed,skipped" doc:"Repeat for several"`
-		Code     string   `query:"reason" doc:"Only items with this reason code"`
+		Tenant    string   `path:"tenant"`
+		Run       string   `path:"run"`
+		Statuses  []string `query:"outcome,explode" enum:"succeeded,failed,skipped" doc:"Repeat for several"`
+		Codes     []string `query:"reason,explode" maxItems:"100" doc:"Only items with this reason code. Repeat for several"`
+		Search    string   `query:"q" maxLength:"200" doc:"Part of the name"`
+		Attention bool     `query:"attention" doc:"Only items that need attention: failed, skipped, and succeeded with a note"`
 	}
 	huma.Register(api, op(http.MethodGet, "/v1/tenants/{tenant}/runs/{run}/items", "listRunItems", "List what became of the items of a run", "runs", http.StatusOK, http.StatusNotFound),
-		func(ctx context.Context, in *itemsInput) (*ListOutput[OutcomeView], error) {
+		func(ctx context.Context, in *itemsInput) (*struct{ Body RunItems }, error) {
 			r, err := s.readRun(ctx, in.Tenant, in.Run)
 			if err != nil {
 				return nil, err
 			}
-			q := run.OutcomeQuery{TenantID: in.Tenant, RunID: in.Run, Code: in.Code}
+			q := run.OutcomeQuery{TenantID: in.Tenant, RunID: in.Run, Codes: in.Codes, Search: strings.TrimSpace(in.Search), Attention: in.Attention}
+			if in.Attention {
+				q.Quiet = quietCodes()
+			}
 			for _, v := range in.Statuses {
 				q.Statuses = append(q.Statuses, run.OutcomeStatus(v))
 			}
@@ -526,13 +666,13 @@ func (s *server) registerRuns(api huma.API) {
 				of := view
 				view = func(o run.Outcome) OutcomeView {
 					v := of(o)
-					if v.Later = later(v.Key); v.Later != "" {
+					if v.Later = later[v.Key]; v.Later != "" {
 						v.Attention = false
 					}
 					return v
 				}
 			}
-			return listOf(ctx, q, page, view), nil
+			return &struct{ Body RunItems }{RunItems{List: listOf(ctx, q, page, view).Body, Reasons: reasonViews(&r)}}, nil
 		})
 
 	mine := op(http.MethodGet, "/v1/runs", "listMyRuns", "List the caller's own runs, in every tenant, newest first", "runs", http.StatusOK)

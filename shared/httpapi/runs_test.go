@@ -169,3 +169,136 @@ func TestSupersededRuns(t *testing.T) {
 		t.Errorf("with a new run: %+v", counts)
 	}
 }
+
+// The facets of a run are counted with its outcomes, and items are found by several
+// reasons, by name, and by what needs attention.
+func TestReasonsOfARun(t *testing.T) {
+	b := newBed(t)
+	r := b.startAt(start.Request{TenantID: own, Principal: run.Principal{UserID: "operator"}, Operation: run.OpInventorySync})
+	ctx := t.Context()
+	r, err := b.store.Claim(ctx, own, r.ID, "own_1", epoch, epoch.Add(time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var items []run.Item
+	var outcomes []run.Outcome
+	for i := range 30 { // of each kind six
+		o := run.Outcome{Item: run.Item{Key: fmt.Sprintf("k%02d", i), Kind: run.KindPolicy, Name: fmt.Sprintf("Policy %02d", i)}, Status: run.OutcomeSucceeded, Attempts: 1, At: epoch}
+		switch i % 5 {
+		case 1:
+			o.Code = "unchanged" // nobody needs to know
+		case 2:
+			o.Code = "secret_not_readable"
+		case 3:
+			o.Status, o.Code, o.Failure = run.OutcomeFailed, "license_missing", &run.Failure{Code: "license_missing"}
+		case 4:
+			o.Status, o.Code = run.OutcomeSkipped, "vanished"
+		}
+		items, outcomes = append(items, o.Item), append(outcomes, o)
+	}
+	if r, err = b.store.SavePlan(ctx, r.Fence(), items, epoch); err != nil {
+		t.Fatal(err)
+	}
+	if r, err = b.store.CommitSlice(ctx, r.Fence(), run.SliceCommit{Outcomes: outcomes[:25], At: epoch, LeaseUntil: epoch.Add(time.Minute)}); err != nil {
+		t.Fatal(err)
+	}
+	end := r.Stop(run.Failure{Code: run.CodeCanceled}, epoch)
+	if _, err = b.store.End(ctx, r.Fence(), end); err != nil {
+		t.Fatal(err)
+	}
+	path := "/v1/tenants/" + own + "/runs/" + r.ID
+	var v httpapi.RunView
+	b.do("viewer", "GET", path, "").into(t, &v)
+	want := []httpapi.ReasonView{
+		{Outcome: "failed", Code: "license_missing", Items: 5, Severity: "error", Attention: true},
+		{Outcome: "skipped", Code: "canceled", Items: 5, Severity: "warning", Attention: true},
+		{Outcome: "skipped", Code: "vanished", Items: 5, Severity: "warning", Attention: true},
+		{Outcome: "succeeded", Code: "secret_not_readable", Items: 5, Severity: "warning", Attention: true},
+		{Outcome: "succeeded", Code: "unchanged", Items: 5, Severity: "info"},
+	}
+	if !slices.Equal(v.Reasons, want) || v.Notes != 5 {
+		t.Errorf("%d notes, reasons %+v", v.Notes, v.Reasons)
+	}
+	for query, want := range map[string]int{
+		"": 30, "attention=true": 20, "attention=true&outcome=succeeded": 5, "reason=vanished&reason=unchanged": 10, "reason=vanished&outcome=failed": 0,
+		"q=policy+2": 10, "q=POLICY+2&reason=canceled": 5, "q=nothing": 0,
+	} {
+		n := 0
+		for token := ""; ; {
+			var page httpapi.RunItems
+			q := path + "/items?pageSize=4&" + query
+			if token != "" {
+				q += "&pageToken=" + token
+			}
+			b.do("viewer", "GET", q, "").into(t, &page)
+			n += len(page.Items)
+			if len(page.Reasons) != 5 {
+				t.Errorf("%s: %d reasons", query, len(page.Reasons))
+			}
+			if token = page.NextPageToken; token == "" {
+				break
+			}
+		}
+		if n != want {
+			t.Errorf("%s: %d items, want %d", query, n, want)
+		}
+	}
+}
+
+// A run says what can be done with it, to whom, and about how many items.
+func TestWhatCanBeDone(t *testing.T) {
+	b := newBed(t)
+	b.restores()
+	can := func(user string, r run.Run) httpapi.CanView {
+		t.Helper()
+		a := b.do(user, "GET", "/v1/tenants/"+own+"/runs/"+r.ID, "")
+		var v httpapi.RunView
+		if a.into(t, &v); v.Can == nil {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+		return *v.Can
+	}
+	failed := can("operator", b.restored)
+	if failed.Cancel != nil || failed.Rerun == nil || *failed.Rerun != (httpapi.ActionView{Role: "restorer", Items: 1}) || failed.Undo == nil || *failed.Undo != (httpapi.ActionView{Allowed: true, Role: "operator", Items: 1}) {
+		t.Errorf("a failed restore: %+v", failed)
+	}
+	if v := can("restorer", b.restored); !v.Rerun.Allowed {
+		t.Errorf("a restorer may not do it again: %+v", v.Rerun)
+	}
+	if v := can("owner", b.ended); v != (httpapi.CanView{}) {
+		t.Errorf("an ended capture: %+v", v)
+	}
+	queued := b.startAt(start.Request{TenantID: own, Principal: run.Principal{UserID: "operator"}, Operation: run.OpInventorySync})
+	if v := can("viewer", queued); v.Cancel == nil || v.Cancel.Allowed || v.Cancel.Role != "operator" || v.Rerun != nil || v.Undo != nil {
+		t.Errorf("a queued run: %+v", v)
+	}
+	// What a re-run did is not offered again.
+	again := b.startAt(start.Request{
+		TenantID: own, Principal: run.Principal{UserID: "restorer"}, Operation: run.OpRestoreRerun, Lock: "restore.live", LinkTo: b.restored.ID, LinkKind: run.LinkRerun,
+		Input: run.RestoreInput{PlanRunID: b.planned.ID, Digest: b.planned.PlanDigest, RerunOf: b.restored.ID, Failed: true},
+	})
+	b.finish(again, run.Outcome{Item: run.Item{Key: b.policy.ID}, Status: run.OutcomeSucceeded})
+	if err := b.store.Supersede(t.Context(), own, b.restored.ID, again.ID, []string{b.policy.ID}); err != nil {
+		t.Fatal(err)
+	}
+	if v := can("restorer", b.restored); v.Rerun != nil || v.Undo == nil {
+		t.Errorf("after the re-run: %+v", v)
+	}
+	var v httpapi.RunView
+	b.do("viewer", "GET", "/v1/tenants/"+own+"/runs/"+b.restored.ID, "").into(t, &v)
+	if v.Later != again.ID {
+		t.Errorf("superseded by %q, want %q", v.Later, again.ID)
+	}
+}
+
+// Clients reckon ages and durations with the clock of the server.
+func TestAnswersSayTheTime(t *testing.T) {
+	b := newBed(t)
+	first := b.do("viewer", "GET", "/v1/me", "")
+	second := b.do("viewer", "GET", "/v1/me", "", "If-None-Match", first.header.Get("ETag"))
+	for _, a := range []answer{first, second, b.do("", "GET", "/v1/me", "")} {
+		if got := a.header.Get("Date"); got != "Sat, 21 Nov 2026 11:00:00 GMT" {
+			t.Errorf("%d: the time is %q", a.status, got)
+		}
+	}
+}

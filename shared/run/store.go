@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -168,7 +169,7 @@ type SliceCommit struct {
 // Invariants that hold after every call: at most one non-terminal run per
 // (tenant, key); Lock.ActiveRunID = r if and only if run r is not terminal;
 // terminal runs do not change; Epoch, Seq and DispatchSeq do not decrease;
-// Counts and Totals are the sums of the stored outcomes; the number of chunks
+// Counts, Totals and Reasons are the sums of the stored outcomes; the number of chunks
 // is Seq; the outcomes of a terminal run that was planned are as many as its
 // items; no write by an epoch older than the run's.
 type Runs interface {
@@ -294,13 +295,19 @@ type OutcomeQuery struct {
 	TenantID string
 	RunID    string
 	Statuses []OutcomeStatus
-	Code     string
+	Codes    []string     // any of them
+	Search   string       // part of the item's name, case-insensitive
 	Actions  []PlanAction // of outcomes that plan something
+	// Attention leaves out what succeeded, but with a code that is not among Quiet.
+	Attention bool
+	Quiet     []string
 }
 
 // Matches reports whether the filter lets an outcome through.
 func (q OutcomeQuery) Matches(o Outcome) bool {
-	return (len(q.Statuses) == 0 || slices.Contains(q.Statuses, o.Status)) && (q.Code == "" || q.Code == o.Code) &&
+	return (len(q.Statuses) == 0 || slices.Contains(q.Statuses, o.Status)) && (len(q.Codes) == 0 || slices.Contains(q.Codes, o.Code)) &&
+		(q.Search == "" || strings.Contains(strings.ToLower(o.Item.Name), strings.ToLower(q.Search))) &&
+		(!q.Attention || o.Status != OutcomeSucceeded || o.Code != "" && !slices.Contains(q.Quiet, o.Code)) &&
 		(len(q.Actions) == 0 || o.Planned != nil && slices.Contains(q.Actions, o.Planned.Action))
 }
 

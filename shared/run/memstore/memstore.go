@@ -127,7 +127,7 @@ func hooked(ctx context.Context, hook func(method string, done bool) error, meth
 func copyRun(r *run.Run) run.Run {
 	c := *r
 	c.Input = slices.Clone(r.Input)
-	c.Totals = maps.Clone(r.Totals)
+	c.Totals, c.Reasons = maps.Clone(r.Totals), maps.Clone(r.Reasons)
 	return c
 }
 
@@ -671,6 +671,7 @@ func (s *Store) CommitSlice(ctx context.Context, f run.Fence, c run.SliceCommit)
 			r.Counts = r.Counts.Add(o.Status)
 			r.Totals = run.AddTotals(r.Totals, o.Numbers)
 		}
+		r.Reasons = run.AddReasons(r.Reasons, c.Outcomes...)
 		r.Seq++
 		r.Cursor += len(c.Outcomes)
 		r.Intent, r.Attempts, r.Crashes, r.WaitedFor, r.UpdatedAt, r.LeaseUntil = c.Unsettled, 0, 0, nil, c.At, c.LeaseUntil
@@ -735,7 +736,7 @@ func (s *Store) End(ctx context.Context, f run.Fence, e run.RunEnd) (run.Run, er
 			for i, item := range s.plans[key][r.Cursor:] {
 				chunk.Outcomes = append(chunk.Outcomes, e.Rest.Outcome(i, item, e.At))
 			}
-			r.Counts = e.Rest.Add(r.Counts, left)
+			r.Counts, r.Reasons = e.Rest.Add(r.Counts, left), run.AddReasons(r.Reasons, chunk.Outcomes...)
 			r.Untouched = e.Rest.Untouched(left)
 			r.Seq++
 			r.Cursor += left

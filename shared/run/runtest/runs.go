@@ -544,7 +544,7 @@ func slicesOfRun(t *testing.T, open Open) {
 			got := collect(w, func(p run.PageRequest) (run.Page[run.Outcome], error) { return w.s.Outcomes(w.ctx(), q, p) }, limit)
 			same(t, fmt.Sprint("outcomes by ", limit), got, want)
 		}
-		q := run.OutcomeQuery{TenantID: w.tenant, RunID: r.ID, Statuses: []run.OutcomeStatus{run.OutcomeFailed}, Code: "graph_forbidden"}
+		q := run.OutcomeQuery{TenantID: w.tenant, RunID: r.ID, Statuses: []run.OutcomeStatus{run.OutcomeFailed}, Codes: []string{"graph_forbidden"}}
 		got := collect(w, func(p run.PageRequest) (run.Page[run.Outcome], error) { return w.s.Outcomes(w.ctx(), q, p) }, 2)
 		if len(got) != r.Counts.Failed {
 			t.Errorf("%d failed outcomes listed, want %d", len(got), r.Counts.Failed)
@@ -1178,7 +1178,7 @@ func cancels(t *testing.T, open Open) {
 					same(t, fmt.Sprint("outcomes by ", limit), got, all)
 				}
 				skipped := collect(w, func(p run.PageRequest) (run.Page[run.Outcome], error) {
-					return w.s.Outcomes(w.ctx(), run.OutcomeQuery{TenantID: w.tenant, RunID: r.ID, Code: run.CodeNotAttempted}, p)
+					return w.s.Outcomes(w.ctx(), run.OutcomeQuery{TenantID: w.tenant, RunID: r.ID, Codes: []string{run.CodeNotAttempted}}, p)
 				}, 10)
 				same(t, "outcomes by code", len(skipped), want.Skipped)
 			}
