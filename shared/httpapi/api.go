@@ -126,6 +126,7 @@ func (s *server) register(mux *http.ServeMux) huma.API {
 	s.registerDrift(api)
 	s.registerRuns(api)
 	s.registerStarts(api)
+	s.registerBulkStarts(api)
 	s.registerRestores(api)
 	s.registerNotifications(api)
 	s.registerAudit(api)

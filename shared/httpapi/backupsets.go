@@ -27,6 +27,7 @@ type SelectionInput struct {
 	Platforms []string `json:"platforms,omitempty" maxItems:"50"`
 	Search    string   `json:"search,omitempty" maxLength:"200" doc:"Part of the name"`
 	Missing   bool     `json:"missing,omitempty" doc:"Those of the set that have no version; only when adding to a set"`
+	Never     bool     `json:"never,omitempty" doc:"Those that were never captured"`
 }
 
 // BackupSetInput makes a backup set.
@@ -220,7 +221,7 @@ func itemView(tenantName string, b run.BackupSet) func(run.BackupItem) BackupIte
 func (s *server) selection(ctx context.Context, tenantID string, in SelectionInput, extra bool) (run.Selection, error) {
 	out := run.Selection(in)
 	out.Search = strings.TrimSpace(out.Search)
-	filters := len(out.Types)+len(out.Platforms) > 0 || out.Search != ""
+	filters := len(out.Types)+len(out.Platforms) > 0 || out.Search != "" || out.Never
 	ways := 0
 	for _, given := range []bool{out.All, len(out.Policies) > 0, filters, out.Missing} {
 		if given {

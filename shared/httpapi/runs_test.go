@@ -291,6 +291,43 @@ func TestWhatCanBeDone(t *testing.T) {
 	}
 }
 
+// One start captures several policies; the same start again is the same run.
+func TestStartOfSeveralSnapshots(t *testing.T) {
+	b := newBed(t)
+	path := "/v1/tenants/" + own + "/snapshots"
+	begin := func(body string) (answer, httpapi.RunView) {
+		a := b.do("operator", "POST", path, body)
+		var v httpapi.RunView
+		if a.status < 300 {
+			a.into(t, &v)
+		}
+		return a, v
+	}
+	a, first := begin(`{"selection":{"policies":["` + b.policy.ID + `"]}}`)
+	if a.status != http.StatusAccepted || first.Operation != "policy.capture_snapshot" || first.Target.Kind != "tenant" {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	if a, again := begin(`{"selection":{"policies":["` + b.policy.ID + `","` + b.policy.ID + `"]}}`); a.status != http.StatusOK || again.ID != first.ID {
+		t.Errorf("again: %d %s", a.status, a.body)
+	}
+	a, other := begin(`{"selection":{"search":"win","types":["settings-catalog-policy"],"never":true}}`)
+	if a.status != http.StatusAccepted || other.ID == first.ID {
+		t.Errorf("by filters: %d %s", a.status, a.body)
+	}
+	r, err := b.store.Run(t.Context(), own, other.ID)
+	if err != nil || string(r.Input) != `{"selection":{"never":true,"search":"win","types":["settings-catalog-policy"]}}` {
+		t.Errorf("input %s, %v", r.Input, err)
+	}
+	for body, want := range map[string]int{
+		`{"selection":{}}`: 422, `{"selection":{"missing":true}}`: 422, `{"selection":{"policies":["pol_00000000000000000000000000"]}}`: 422,
+		`{"selection":{"types":["nothing"]}}`: 422, `{"selection":{"all":true,"search":"x"}}`: 422, `{}`: 422,
+	} {
+		if a, _ := begin(body); a.status != want {
+			t.Errorf("%s: %d %s", body, a.status, a.body)
+		}
+	}
+}
+
 // Clients reckon ages and durations with the clock of the server.
 func TestAnswersSayTheTime(t *testing.T) {
 	b := newBed(t)

@@ -321,4 +321,5 @@ var mutants = []mutant{
 	{"the rest of a run has no reasons", storeRuns, "\te.addReasons(end.Rest.Reasons(left))\n", "", conformance},
 	{"what a re-run did is offered again", "shared/httpapi/runs.go", "open := r.Counts.Failed + r.Counts.Skipped - done; open > 0", "open := r.Counts.Failed + r.Counts.Skipped; open > 0", api},
 	{"notes need no attention", "shared/run/store.go", "\t\t(!q.Attention || o.Status != OutcomeSucceeded || o.Code != \"\" && !slices.Contains(q.Quiet, o.Code)) &&\n", "\t\t(!q.Attention || o.Status != OutcomeSucceeded) &&\n", api},
+	{"what was captured is captured as never captured", "shared/run/backup.go", "\t\t\ts.Never && p.LatestVersion > 0,\n", "", operations},
 }
