@@ -287,7 +287,7 @@ func TestExpressionAttributesExist(t *testing.T) {
 		attrNameLower, attrPlatform, attrVanishedAt, attrLatestVersion, attrLatestHash, attrLastCapturedAt, attrRev, attrRead, attrEvent,
 		attrActorID, attrRunID, attrRole, attrDisabled, attrOwners, attrConnection, attrConnectionAt, attrSyncedAt, attrTAT, attrBlockedUntil, attrExpiresAt,
 		attrNote, attrDeletedAt, attrDeletedBy, attrCreatedAt, attrActiveRuns, attrTally, attrUses, attrState, attrCode, attrFoundation, attrAddedAt,
-		attrPaused, attrApplied, attrRemoved, attrKind, attrPolicyID, attrSeenAt, attrSeenBy,
+		attrPaused, attrApplied, attrRemoved, attrKind, attrPolicyID, attrSeenAt, attrSeenBy, attrFoundAt,
 	} {
 		if !known[name] {
 			t.Errorf("no item has an attribute %q", name)

@@ -78,7 +78,7 @@ var faultCases = []faultCase{
 			_, err := w.s.CommitSlice(w.ctx(), r.Fence(), run.SliceCommit{Outcomes: outcomes(plan[:5], at), At: at, LeaseUntil: at.Add(time.Minute), PlanDigest: "d", Audit: &event})
 			w.must(err)
 			w.check(r.ID, "k")
-			q := run.AuditQuery{TenantID: w.tenant, RunID: r.ID, Event: run.AuditObjectsWritten, From: at, To: at.Add(time.Hour), Now: at.Add(time.Hour)}
+			q := run.AuditQuery{TenantID: w.tenant, RunID: r.ID, Events: []string{run.AuditObjectsWritten}, From: at, To: at.Add(time.Hour), Now: at.Add(time.Hour)}
 			page, err := w.s.AuditEvents(w.ctx(), q, run.PageRequest{Limit: 10})
 			w.must(err)
 			same(w.t, "events", page.Items, []run.AuditEvent{event})
