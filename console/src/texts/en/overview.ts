@@ -1,0 +1,4 @@
+// Sentences of the page "Overview".
+export const overview = {
+  title: 'Overview',
+};

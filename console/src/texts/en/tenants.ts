@@ -1,0 +1,4 @@
+// Sentences of the page "All tenants".
+export const tenants = {
+  title: 'All tenants',
+};
