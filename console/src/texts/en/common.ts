@@ -27,6 +27,7 @@ export const common = {
   pageFailed: 'This page could not be shown. Try again.',
   failed: 'Something went wrong on our side. Try again.',
   unreachable: 'The service cannot be reached. Check the connection and try again.',
+  sessionEnded: 'Your session ended. Sign in again; your entries are kept.',
   notUpdatedSince: (time: string) => `Not updated since ${time}.`,
   tryingAgainIn: (seconds: number) => `Trying again in ${seconds} s.`,
   forbiddenTitle: 'No access',
