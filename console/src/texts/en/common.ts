@@ -66,6 +66,11 @@ export const common = {
   never: 'Never',
   nothing: '–',
 
+  unsavedTitle: 'Leave without saving?',
+  unsaved: 'What you changed on this page is not saved.',
+  discard: 'Leave the page',
+  stay: 'Stay',
+
   starting: 'Starting…',
   queued: 'Queued.',
   reused: 'This is already running.',
