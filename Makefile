@@ -27,11 +27,11 @@ help: ## List the targets
 ##@ Run
 
 .PHONY: up
-up: tools-run $(LOCALSTACK) ## Start the local stack, do the main job once, stay until Ctrl-C
+up: tools-run console $(LOCALSTACK) ## Start the local stack, do the main job once, stay until Ctrl-C
 	@exec $(LOCALSTACK) up $(UPFLAGS)
 
 .PHONY: up-detached
-up-detached: tools-run $(LOCALSTACK) ## Start the local stack and return when it is ready
+up-detached: tools-run console $(LOCALSTACK) ## Start the local stack and return when it is ready
 	@exec $(LOCALSTACK) up -detach $(UPFLAGS)
 
 .PHONY: down
@@ -54,9 +54,13 @@ sam-invoke: tools-run $(LOCALSTACK) ## Run one function in a container: make sam
 ##@ Build
 
 .PHONY: build
-build: tools-sam ## Compile the functions with the SAM CLI, for ARCHITECTURE=arm64|x86_64
+build: tools-sam console ## Compile the functions with the SAM CLI, for ARCHITECTURE=arm64|x86_64
 	@GOFLAGS="$$($(GO) env GOFLAGS) -trimpath -tags=lambda.norpc '-ldflags=-s -w'" \
 	  $(SAM) build --parallel --parameter-overrides Architecture=$(or $(ARCHITECTURE),arm64)
+
+.PHONY: console
+console: tools-console ## Build the console into the binary's folder, when something changed
+	@tools/console.sh
 
 .PHONY: generate
 generate: ## Write the generated files anew
@@ -81,6 +85,7 @@ $(LOCALSTACK):
 .PHONY: test
 test: ## Everything below, from nothing
 	@$(MAKE) --no-print-directory tools
+	@$(MAKE) --no-print-directory console
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory validate
 	@$(MAKE) --no-print-directory test-unit
@@ -102,7 +107,7 @@ PLAIN := tenantatlas/\(shared/catalog\|tests/\(fidelity\|restore\|graphsim/schem
 SLOWEST := ./tests/bench
 
 .PHONY: test-unit
-test-unit: tools-conformance ## All tests that need no local stack, nearly all with the race detector
+test-unit: tools-conformance console ## All tests that need no local stack, nearly all with the race detector
 	CGO_ENABLED=0 $(GO) test -timeout 15m $$($(GO) list ./... | grep -e '$(PLAIN)')
 	$(GOTEST) $(SLOWEST) $$($(GO) list ./... | grep -v -e '$(ON_STACK)' -e '$(CRASH)' -e '$(PLAIN)' -e '$(notdir $(SLOWEST))$$' -e 'shared/\(dynamostore\|sqsqueue\|s3archive\|secretstore\|kmsvault\|eventscheduler\)')
 
@@ -138,7 +143,7 @@ TEST_PORTS := PORT=18080 AWS_PORT=14566 GRAPH_PORT=18443 GRAPH_ADMIN_PORT=18444
 .PHONY: test-stack
 # The browser comes first: it expects the stack as it was seeded, and the
 # end-to-end tests leave tenants of their own behind.
-test-stack: tools-run tools-browser $(LOCALSTACK) ## All tests on a fresh local stack, which is stopped again
+test-stack: tools-run tools-browser console $(LOCALSTACK) ## All tests on a fresh local stack, which is stopped again
 	@trap '$(LOCALSTACK) down' EXIT; $(TEST_PORTS) $(LOCALSTACK) up -detach; \
 	  $(MAKE) --no-print-directory test-browser test-sam-local test-e2e
 
@@ -164,7 +169,7 @@ fuzz-short: ## Every fuzz target for FUZZTIME (10s)
 	done
 
 .PHONY: bench
-bench: tools-run tools-conformance $(LOCALSTACK) ## Measure and write docs/benchmarks.md
+bench: tools-run tools-conformance console $(LOCALSTACK) ## Measure and write docs/benchmarks.md
 	@if [ ! -s $(LOCAL)/stack.json ]; then trap '$(LOCALSTACK) down' EXIT; $(TEST_PORTS) $(LOCALSTACK) up -detach; fi; \
 	  $(GO) run ./tests/bench -write docs/benchmarks.md
 
@@ -173,15 +178,19 @@ mutants: tools-conformance ## Break the code on purpose, one place at a time; th
 	@$(GO) run ./tests/mutants $(MUTANTFLAGS)
 
 .PHONY: load
-load: tools-run $(LOCALSTACK) ## 10,000 identical starts, and 1,000 starts over 50 tenants, on a local stack
+load: tools-run console $(LOCALSTACK) ## 10,000 identical starts, and 1,000 starts over 50 tenants, on a local stack
 	@if [ ! -s $(LOCAL)/stack.json ]; then trap '$(LOCALSTACK) down' EXIT; $(TEST_PORTS) $(LOCALSTACK) up -detach; fi; \
 	  $(GO) run ./tests/bench -load
 
 .PHONY: lint
-lint: tools-go ## go vet, golangci-lint, govulncheck
+lint: tools-go lint-console ## go vet, golangci-lint, govulncheck; the console's own
 	$(GO) vet ./...
 	$(LINT) run ./...
 	@tools/govulncheck.sh $(VULN)
+
+.PHONY: lint-console
+lint-console: tools-console ## The console's types, rules of accessibility, and tests of its pure parts
+	@cd console && npm run --silent check
 
 .PHONY: validate
 validate: tools-sam ## sam validate --lint and cfn-lint on template.yaml
@@ -192,9 +201,9 @@ validate: tools-sam ## sam validate --lint and cfn-lint on template.yaml
 
 .PHONY: tools
 tools: ## Install everything that the targets need, below .local
-	@tools/install.sh ministack sam go dynamodb-local browser
+	@tools/install.sh ministack sam go dynamodb-local browser console
 
-.PHONY: tools-run tools-sam tools-go tools-conformance
+.PHONY: tools-run tools-sam tools-go tools-conformance tools-browser tools-console
 tools-run:
 	@tools/install.sh ministack sam
 tools-sam:
@@ -205,6 +214,8 @@ tools-conformance:
 	@tools/install.sh ministack dynamodb-local
 tools-browser:
 	@tools/install.sh browser
+tools-console:
+	@tools/install.sh console
 
 .PHONY: clean
 clean: $(LOCALSTACK) ## Stop the local stack and remove all that was built and installed

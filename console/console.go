@@ -1,8 +1,10 @@
-// Package console serves the web console: static files that are embedded in the
-// binary, and the settings that a browser needs to sign in.
+// Package console serves the web console: the site that "make console" builds from
+// src into dist, embedded in the binary, and the settings that a browser needs to
+// sign in.
 //
 // It is a client of the public API and nothing more: it reads no table, knows no
-// tenant and holds no secret. Whatever it answers may be seen by anybody.
+// tenant and holds no secret. Whatever it answers may be seen by anybody. The
+// package compiles without the site; its pages then say how to build it.
 package console
 
 import (
@@ -11,7 +13,6 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,13 +21,14 @@ import (
 	"net/url"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 )
 
-//go:embed site
-var site embed.FS
+//go:embed all:dist
+var dist embed.FS
 
 // Config is what the console needs to know about its installation. It is public.
 type Config struct {
@@ -66,9 +68,9 @@ func origin(raw string) (string, error) {
 	return u.Scheme + "://" + u.Host, nil
 }
 
-// connectOrigin checks the configuration and returns the one foreign origin
-// that the page may send requests to.
-func (c Config) connectOrigin() (string, error) {
+// connectOrigins checks the configuration and returns the foreign origins that the
+// page may send requests to.
+func (c Config) connectOrigins() ([]string, error) {
 	var errs []error
 	if c.ClientID == "" {
 		errs = append(errs, errors.New("client id is empty"))
@@ -80,14 +82,20 @@ func (c Config) connectOrigin() (string, error) {
 		}
 		return o
 	}
-	connect := check("issuer", c.Issuer)
+	issuer := check("issuer", c.Issuer)
 	for _, u := range []struct{ name, raw string }{{"authorize URL", c.AuthorizeURL}, {"logout URL", c.LogoutURL}} {
 		if u.raw != "" {
 			check(u.name, u.raw)
 		}
 	}
+	var connect []string
+	if c.TokenURL == "" || c.AuthorizeURL == "" { // the browser reads the discovery document
+		connect = append(connect, issuer)
+	}
 	if c.TokenURL != "" {
-		connect = check("token URL", c.TokenURL)
+		if token := check("token URL", c.TokenURL); !slices.Contains(connect, token) {
+			connect = append(connect, token)
+		}
 	}
 	return connect, errors.Join(errs...)
 }
@@ -105,13 +113,13 @@ type file struct {
 
 type handler struct {
 	files map[string]*file
-	index *file
+	index *file // nil when the console is not built
 	// policy is the content security policy of every answer.
 	policy string
 }
 
-// How long browsers keep an answer. Assets have the hash of the whole site in
-// their path, so a new deployment has new addresses.
+// How long browsers keep an answer. Assets have a hash of their content in their
+// name, so a new deployment has new addresses.
 const (
 	cacheForever    = "public, max-age=31536000, immutable"
 	cacheRevalidate = "no-cache"
@@ -123,7 +131,20 @@ const (
 // been routed to the wrong place, and a client that expects JSON must see that.
 // It fails when the configuration is unusable.
 func New(c Config) (http.Handler, error) {
-	connect, err := c.connectOrigin()
+	site, err := fs.Sub(dist, "dist")
+	if err != nil {
+		return nil, fmt.Errorf("console: %w", err)
+	}
+	return newHandler(c, site)
+}
+
+// emptyStyle is the hash of a style element without text. The components' styles
+// are put into such elements rule by rule, which no policy restricts; text in one
+// stays forbidden.
+const emptyStyle = "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
+
+func newHandler(c Config, site fs.FS) (*handler, error) {
+	connect, err := c.connectOrigins()
 	if err != nil {
 		return nil, fmt.Errorf("console: %w", err)
 	}
@@ -134,67 +155,41 @@ func New(c Config) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("console: encode configuration: %w", err)
 	}
-	names, version, err := inventory()
-	if err != nil {
-		return nil, fmt.Errorf("console: %w", err)
-	}
 	h := &handler{
 		files: map[string]*file{},
-		policy: "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self' " + connect +
+		policy: "default-src 'none'; script-src 'self'; style-src 'self' " + emptyStyle + "; img-src 'self'; connect-src " +
+			strings.Join(append([]string{"'self'"}, connect...), " ") +
 			"; form-action 'none'; frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
 	}
-	var preload strings.Builder
-	for _, name := range names {
-		content, err := site.ReadFile("site/" + name)
-		if err != nil {
-			return nil, fmt.Errorf("console: %w", err)
-		}
-		if name == "index.html" {
-			continue
-		}
-		at := "/assets/" + version + "/" + name
-		if h.files[at], err = newFile(name, content, cacheForever); err != nil {
-			return nil, err
-		}
-		if strings.HasSuffix(name, ".js") {
-			// Without these the browser learns of a module only after the one
-			// that imports it has arrived.
-			fmt.Fprintf(&preload, "\n    <link rel=\"modulepreload\" href=\"%s\">", at)
-		}
+	if h.files["/config.json"], err = newFile("config.json", settings, cacheRevalidate); err != nil {
+		return nil, err
 	}
-	page, err := site.ReadFile("site/index.html")
+	page, err := fs.ReadFile(site, "index.html")
+	if errors.Is(err, fs.ErrNotExist) {
+		return h, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("console: %w", err)
 	}
-	page = bytes.ReplaceAll(page, []byte("/assets/version/"), []byte("/assets/"+version+"/"))
-	page = bytes.Replace(page, []byte("<!-- modules -->"), []byte(strings.TrimSpace(preload.String())), 1)
 	if h.index, err = newFile("index.html", page, cacheRevalidate); err != nil {
 		return nil, err
 	}
 	h.files["/index.html"] = h.index
-	if h.files["/config.json"], err = newFile("config.json", settings, cacheRevalidate); err != nil {
-		return nil, err
-	}
-	return h, nil
-}
-
-// inventory lists the files of the site and hashes them all into one version.
-func inventory() (names []string, version string, err error) {
-	sum := sha256.New()
-	err = fs.WalkDir(site, "site", func(p string, d fs.DirEntry, err error) error {
+	err = fs.WalkDir(site, "assets", func(p string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		content, err := site.ReadFile(p)
+		content, err := fs.ReadFile(site, p)
 		if err != nil {
 			return err
 		}
-		names = append(names, strings.TrimPrefix(p, "site/"))
-		fmt.Fprintf(sum, "%s %d\n", p, len(content))
-		_, err = sum.Write(content)
+		h.files["/"+p], err = newFile(p, content, cacheForever)
 		return err
 	})
-	return names, hex.EncodeToString(sum.Sum(nil)[:8]), err
+	if err != nil {
+		return nil, fmt.Errorf("console: %w", err)
+	}
+	return h, nil
 }
 
 // contentTypes are fixed here because the machine's own table differs from one
@@ -210,7 +205,7 @@ var contentTypes = map[string]string{
 func newFile(name string, content []byte, cache string) (*file, error) {
 	kind, ok := contentTypes[path.Ext(name)]
 	if !ok {
-		return nil, fmt.Errorf("console: no content type is known for %s", name)
+		return nil, fmt.Errorf("no content type is known for %s", name)
 	}
 	sum := sha256.Sum256(content)
 	f := &file{contentType: kind, cache: cache, etag: base64.RawURLEncoding.EncodeToString(sum[:12]), plain: content}
@@ -258,8 +253,24 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// A page of the console has no extension in its path. A missing script
 		// that were answered with the page would fail far from its cause.
 		refuse(w, http.StatusNotFound, "not_found", "There is no such file.")
+	case h.index == nil:
+		notBuilt(w, r)
 	default:
 		h.index.serve(w, r)
+	}
+}
+
+// notBuilt says how to get the pages. It is plain text: whoever reads it is at
+// work on the project.
+func notBuilt(w http.ResponseWriter, r *http.Request) {
+	const text = "The console is not built. Run make console.\n"
+	head := w.Header()
+	head.Set("Content-Type", "text/plain; charset=utf-8")
+	head.Set("Cache-Control", "no-store")
+	head.Set("Content-Length", strconv.Itoa(len(text)))
+	w.WriteHeader(http.StatusServiceUnavailable)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write([]byte(text))
 	}
 }
 

@@ -5,11 +5,13 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"tenantatlas/console"
 )
@@ -23,13 +25,45 @@ func config() console.Config {
 	}
 }
 
+// site is a built console in small.
+func site() fstest.MapFS {
+	return fstest.MapFS{
+		".gitkeep": {Data: []byte("kept")},
+		".stamp":   {Data: []byte("stamp")},
+		"index.html": {Data: []byte(`<!doctype html><html lang="en"><head><title>TenantAtlas</title>` +
+			`<script type="module" crossorigin src="/assets/index-a1.js"></script><link rel="modulepreload" crossorigin href="/assets/ui-b2.js">` +
+			`<link rel="stylesheet" crossorigin href="/assets/index-c3.css"></head><body><div id="root"></div></body></html>`)},
+		"assets/index-a1.js":  {Data: []byte(`import{a}from"./ui-b2.js";const page=()=>import("./Page-d4.js");` + strings.Repeat("a();", 200))},
+		"assets/ui-b2.js":     {Data: []byte("export const a=()=>1;")},
+		"assets/Page-d4.js":   {Data: []byte(`import{a}from"./ui-b2.js";export const Page=a;`)},
+		"assets/index-c3.css": {Data: []byte(strings.Repeat(".a{color:red}", 50))},
+		"assets/icon-e5.svg":  {Data: []byte("<svg/>")},
+	}
+}
+
 func newHandler(t *testing.T, c console.Config) http.Handler {
 	t.Helper()
-	h, err := console.New(c)
+	h, err := console.NewOn(c, site())
 	if err != nil {
 		t.Fatal(err)
 	}
 	return h
+}
+
+// sites are the handler over the small site, and over the real one once it is built.
+func sites(t *testing.T) map[string]http.Handler {
+	t.Helper()
+	out := map[string]http.Handler{"small": newHandler(t, config())}
+	dist, err := console.Dist()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fs.Stat(dist, "index.html"); err == nil {
+		if out["built"], err = console.New(config()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return out
 }
 
 func ask(h http.Handler, method, target string, header ...string) *httptest.ResponseRecorder {
@@ -51,7 +85,7 @@ func assets(t *testing.T, h http.Handler) []string {
 	for _, m := range asset.FindAllStringSubmatch(ask(h, "GET", "/").Body.String(), -1) {
 		out = append(out, m[1])
 	}
-	if len(out) < 5 {
+	if len(out) < 3 {
 		t.Fatalf("the page names %d assets", len(out))
 	}
 	return out
@@ -60,7 +94,7 @@ func assets(t *testing.T, h http.Handler) []string {
 func TestEveryPathOfThePageAnswersThePage(t *testing.T) {
 	h := newHandler(t, config())
 	for _, target := range []string{
-		"/", "/index.html", "/tenants", "/notifications", "/auth/callback?code=x&state=y", "/t/ten_1", "/t/ten_1/runs/run_1",
+		"/", "/index.html", "/tenants", "/notifications", "/callback?code=x&state=y", "/t/ten_1", "/t/ten_1/runs/run_1",
 		"/t/ten_1/policies/pol_1?v=3", "/v1x", "/t/v1/runs",
 	} {
 		w := ask(h, "GET", target)
@@ -79,7 +113,7 @@ func TestWhatIsNoPageIsNotAnsweredWithThePage(t *testing.T) {
 	h := newHandler(t, config())
 	for _, target := range []string{
 		"/v1", "/v1/", "/v1/tenants", "/V1/tenants", "//v1/tenants", "/x/../v1/tenants", "/v1/index.html",
-		"/assets", "/assets/", "/assets/0000000000000000/app.js", "/app.js", "/favicon.ico", "/robots.txt", "/site/index.html", "/.env", "/console.go",
+		"/assets", "/assets/", "/assets/index-00.js", "/index-a1.js", "/favicon.ico", "/robots.txt", "/dist/index.html", "/.env", "/.gitkeep", "/.stamp", "/console.go",
 	} {
 		w := ask(h, "GET", target)
 		if w.Code != 404 || w.Header().Get("Content-Type") != "application/problem+json" || strings.Contains(w.Body.String(), "<") {
@@ -107,27 +141,32 @@ func TestOnlyReadingIsAllowed(t *testing.T) {
 	}
 }
 
+// imported are the addresses that a module names, at once or later.
+var imported = regexp.MustCompile(`["'` + "`" + `](?:\./|/?assets/)([\w.-]+\.(?:js|css))["'` + "`" + `]`)
+
 func TestAssetsAreThereAndMayBeKeptForEver(t *testing.T) {
-	h := newHandler(t, config())
-	modules := 0
-	for _, at := range assets(t, h) {
-		w := ask(h, "GET", at)
-		if w.Code != 200 || w.Header().Get("Cache-Control") != "public, max-age=31536000, immutable" {
-			t.Errorf("%s: %d %s", at, w.Code, w.Header().Get("Cache-Control"))
-		}
-		if !strings.HasSuffix(at, ".js") {
-			continue
-		}
-		modules++
-		// Modules import each other by relative address, so all have one version.
-		for _, m := range regexp.MustCompile(`from '([^']+)'`).FindAllStringSubmatch(w.Body.String(), -1) {
-			if next := at[:strings.LastIndex(at, "/")+1] + strings.TrimPrefix(m[1], "./"); ask(h, "GET", next).Code != 200 {
-				t.Errorf("%s imports %s, which is not served", at, m[1])
+	for name, h := range sites(t) {
+		seen := map[string]bool{}
+		for next := assets(t, h); len(next) > 0; {
+			at := next[0]
+			next = next[1:]
+			if seen[at] {
+				continue
+			}
+			seen[at] = true
+			w := ask(h, "GET", at)
+			if w.Code != 200 || w.Header().Get("Cache-Control") != "public, max-age=31536000, immutable" {
+				t.Errorf("%s site: %s: %d %s", name, at, w.Code, w.Header().Get("Cache-Control"))
+			}
+			if strings.HasSuffix(at, ".js") {
+				for _, m := range imported.FindAllStringSubmatch(w.Body.String(), -1) {
+					next = append(next, "/assets/"+m[1])
+				}
 			}
 		}
-	}
-	if modules < 5 {
-		t.Errorf("the page names %d modules", modules)
+		if len(seen) < 4 {
+			t.Errorf("%s site: %d assets are reached from the page", name, len(seen))
+		}
 	}
 }
 
@@ -149,7 +188,7 @@ func TestSettingsReachTheBrowser(t *testing.T) {
 
 func TestSecurityHeadersStandOnEveryAnswer(t *testing.T) {
 	h := newHandler(t, config())
-	const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self' https://signin.example; " +
+	const policy = "default-src 'none'; script-src 'self'; style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='; img-src 'self'; connect-src 'self' https://signin.example; " +
 		"form-action 'none'; frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 	for _, target := range []string{"/", "/config.json", "/v1/tenants", "/missing.js", assets(t, h)[0]} {
 		head := ask(h, "GET", target).Header()
@@ -172,24 +211,49 @@ func TestSecurityHeadersStandOnEveryAnswer(t *testing.T) {
 // Inline code would be refused by the policy in the browser, and pass unseen
 // everywhere else.
 func TestThePageHoldsNoInlineCode(t *testing.T) {
-	page := ask(newHandler(t, config()), "GET", "/").Body.String()
-	for _, pattern := range []string{`<style`, `style="`, `\son[a-z]+="`, `<script(?:[^>]*)>\s*\S+\s*</script>`, `javascript:`, `assets/version`, `<!-- modules`} {
-		if regexp.MustCompile(pattern).MatchString(page) {
-			t.Errorf("the page matches %s", pattern)
+	for name, h := range sites(t) {
+		page := ask(h, "GET", "/").Body.String()
+		for _, pattern := range []string{`<style`, `style="`, `\son[a-z]+="`, `<script(?:[^>]*)>\s*\S+\s*</script>`, `javascript:`, `(?:href|src)="data:`} {
+			if regexp.MustCompile(pattern).MatchString(page) {
+				t.Errorf("%s site: the page matches %s", name, pattern)
+			}
 		}
 	}
-	h := newHandler(t, config())
-	for _, at := range assets(t, h) {
-		if m := regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|localStorage`).FindString(ask(h, "GET", at).Body.String()); m != "" {
-			t.Errorf("%s uses %s", at, m)
+}
+
+// A tree without the built site compiles, and says what is missing.
+func TestWithoutABuiltSiteThePageSaysSo(t *testing.T) {
+	h, err := console.NewOn(config(), fstest.MapFS{".gitkeep": {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, target := range []string{"/", "/t/ten_1/runs"} {
+		w := ask(h, "GET", target)
+		if w.Code != 503 || w.Body.String() != "The console is not built. Run make console.\n" || w.Header().Get("Content-Type") != "text/plain; charset=utf-8" {
+			t.Errorf("%s: %d %s %q", target, w.Code, w.Header().Get("Content-Type"), w.Body)
 		}
+		if w.Header().Get("Cache-Control") != "no-store" || w.Header().Get("Content-Security-Policy") == "" {
+			t.Errorf("%s: %v", target, w.Header())
+		}
+	}
+	for target, want := range map[string]int{"/config.json": 200, "/v1/tenants": 404, "/assets/index.js": 404} {
+		if w := ask(h, "GET", target); w.Code != want {
+			t.Errorf("%s: %d", target, w.Code)
+		}
+	}
+}
+
+func TestAFileOfAnUnknownKindIsNotServed(t *testing.T) {
+	broken := site()
+	broken["assets/tool-f6.exe"] = &fstest.MapFile{Data: []byte("MZ")}
+	if _, err := console.NewOn(config(), broken); err == nil || !strings.Contains(err.Error(), "tool-f6.exe") {
+		t.Errorf("%v", err)
 	}
 }
 
 func TestCompression(t *testing.T) {
 	h := newHandler(t, config())
-	at := assets(t, h)
-	for _, target := range []string{"/", at[len(at)-1]} {
+	for _, target := range []string{"/", "/assets/index-a1.js"} {
 		plain := ask(h, "GET", target)
 		for _, accept := range []string{"", "br", "gzip;q=0", "identity"} {
 			w := ask(h, "GET", target, "Accept-Encoding", accept)
@@ -255,5 +319,9 @@ func TestAnIssuerAloneIsEnough(t *testing.T) {
 	}
 	if body := ask(h, "GET", "/config.json").Body.String(); !strings.Contains(body, `"policyTypes":[]`) {
 		t.Error(body)
+	}
+	h = newHandler(t, console.Config{Issuer: "https://login.example", ClientID: "client", TokenURL: "https://token.example/t"})
+	if policy := ask(h, "GET", "/").Header().Get("Content-Security-Policy"); !strings.Contains(policy, "connect-src 'self' https://login.example https://token.example;") {
+		t.Error(policy)
 	}
 }

@@ -6,6 +6,7 @@
 #   tools/install.sh go              golangci-lint and govulncheck   (Go)
 #   tools/install.sh dynamodb-local  Amazon's DynamoDB on one machine (Java, Maven)
 #   tools/install.sh browser         the browser tests, and Chromium  (Node)
+#   tools/install.sh console         what builds the console          (Node)
 #
 # What is installed is remembered by the hash of its lock file: a second call does
 # nothing, a changed lock installs anew. On failure it leaves one line that says
@@ -79,14 +80,19 @@ dynamodb_local() {
   printf '%s' "$stamp" >.local/dynamodb-local/.stamp
 }
 
-browser() {
-  local stamp lock=tests/browser/package-lock.json
+# node_tool NAME FOLDER SECONDS: the packages of a lock file.
+node_tool() {
+  local stamp folder=$2
   command -v npm >/dev/null || die "npm is missing: install Node 20 or newer"
+  stamp="$(hash_of "$folder/package-lock.json")"
+  if [ "$(cat "$folder/node_modules/.stamp" 2>/dev/null)" = "$stamp" ]; then return; fi
+  shown "$1" "$3" npm ci --prefix "$folder" --no-audit --no-fund
+  printf '%s' "$stamp" >"$folder/node_modules/.stamp"
+}
+
+browser() {
   command -v "${CHROMIUM:-/usr/bin/chromium}" >/dev/null || tools/debian.sh chromium
-  stamp="$(hash_of "$lock")"
-  if [ "$(cat tests/browser/node_modules/.stamp 2>/dev/null)" = "$stamp" ]; then return; fi
-  shown browser 10 npm ci --prefix tests/browser --no-audit --no-fund
-  printf '%s' "$stamp" >tests/browser/node_modules/.stamp
+  node_tool browser tests/browser 10
 }
 
 for tool in "$@"; do
@@ -96,6 +102,7 @@ for tool in "$@"; do
     go) go_tools ;;
     dynamodb-local) dynamodb_local ;;
     browser) browser ;;
+    console) node_tool console console 45 ;;
     *) die "there is no tool $tool; see the head of tools/install.sh" ;;
   esac
 done

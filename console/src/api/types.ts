@@ -1,0 +1,14 @@
+// Short names for what the API answers.
+import type { components } from './schema';
+
+type Schemas = components['schemas'];
+
+export type Run = Schemas['RunView'];
+export type RunList = Schemas['ListRunView'];
+export type Membership = Schemas['MembershipView'];
+export type Tenant = Schemas['TenantView'];
+export type Me = Schemas['MeView'];
+export type Notification = Schemas['NotificationView'];
+export type Role = Membership['role'];
+/** A run's status, and "waiting" for a running one that waits for Microsoft Graph. */
+export type ShownStatus = Run['status'] | 'waiting';

@@ -1,0 +1,9 @@
+import { useTenant } from '../../shell/tenant';
+import { sets as t } from '../../texts';
+import { Name } from '../../ui/text';
+import { Page } from '../../ui/Page';
+
+export function SetsPage() {
+  const tenant = useTenant();
+  return <Page title={t.title} sentence={tenant ? <Name as="whole">{tenant.name}</Name> : undefined} />;
+}

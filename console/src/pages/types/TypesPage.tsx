@@ -1,0 +1,9 @@
+import { useTenant } from '../../shell/tenant';
+import { types as t } from '../../texts';
+import { Name } from '../../ui/text';
+import { Page } from '../../ui/Page';
+
+export function TypesPage() {
+  const tenant = useTenant();
+  return <Page title={t.title} sentence={tenant ? <Name as="whole">{tenant.name}</Name> : undefined} />;
+}

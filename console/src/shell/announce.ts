@@ -1,0 +1,17 @@
+// Says something to those who listen: politely, or at once when an own action
+// failed or the session is over. A dialog that is open hides the rest of the page
+// from listeners, so it brings live regions of its own.
+type Tell = (text: string) => void;
+
+const regions: { polite: Set<Tell>; assertive: Set<Tell> } = { polite: new Set(), assertive: new Set() };
+
+export function announce(text: string, urgent = false): void {
+  const all = [...regions[urgent ? 'assertive' : 'polite']];
+  // The region that came last is the one on top.
+  all.at(-1)?.(text);
+}
+
+export function addRegion(kind: 'polite' | 'assertive', tell: Tell): () => void {
+  regions[kind].add(tell);
+  return () => regions[kind].delete(tell);
+}

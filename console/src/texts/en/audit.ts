@@ -1,0 +1,4 @@
+// Sentences of the page "Audit".
+export const audit = {
+  title: 'Audit',
+};

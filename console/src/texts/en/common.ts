@@ -1,0 +1,82 @@
+// Sentences and words that more than one page uses. Sentences about runs, items
+// and failures come from the API.
+import { count } from '../../format/format';
+
+export const common = {
+  product: 'TenantAtlas',
+  claim: 'Back up and restore Intune configuration.',
+  roles: { viewer: 'Viewer', operator: 'Operator', restorer: 'Restorer', owner: 'Owner' } as Record<string, string>,
+  needsRole: (role: string) => `Needs ${role}. Ask an owner.`,
+
+  statuses: {
+    queued: 'Queued', running: 'Running', waiting: 'Waiting', succeeded: 'Succeeded', partial: 'Partial', failed: 'Failed',
+    canceled: 'Canceled', skipped: 'Skipped', note: 'Succeeded, note', blocked: 'Blocked', create: 'Create', update: 'Update',
+    delete: 'Delete', none: 'No change', fine: 'Fine',
+  } as Record<string, string>,
+  operations: {
+    'connection.test': 'Connection test', 'inventory.sync': 'Inventory sync', 'policy.capture_snapshot': 'Capture', 'backup_set.create': 'Backup set',
+    'backup_set.add_policies': 'Addition to a backup set', 'restore.preview': 'Preview', 'restore.execute': 'Live restore', 'restore.rerun': 'Re-run',
+  } as Record<string, string>,
+
+  loading: 'Loading…',
+  tryAgain: 'Try again',
+  tryNow: 'Try now',
+  requestId: 'Request id',
+  copyRequestId: 'Copy request id',
+  requestIdCopied: 'Request id copied',
+  pageFailed: 'This page could not be shown. Try again.',
+  failed: 'Something went wrong on our side. Try again.',
+  unreachable: 'The service cannot be reached. Check the connection and try again.',
+  sessionEnded: 'Your session ended. Sign in again; your entries are kept.',
+  notUpdatedSince: (time: string) => `Not updated since ${time}.`,
+  tryingAgainIn: (seconds: number) => `Trying again in ${seconds} s.`,
+  forbiddenTitle: 'No access',
+  forbidden: 'You have no access to this tenant, or it does not exist. Ask an owner.',
+  home: 'Go to the start page',
+  notFoundTitle: 'Page not found',
+  notFound: 'This page does not exist.',
+  notHere: 'This is not in the tenant. It may have been deleted.',
+
+  noMatch: (what: string, filters: number) => `No ${what} match ${filters === 1 ? 'this filter' : `these ${filters} filters`}.`,
+  clearFilters: 'Clear filters',
+  filters: 'Filters',
+  any: 'Any',
+  search: 'Search',
+  apply: 'Apply',
+  from: 'From',
+  to: 'To',
+  results: (n: number, more: boolean, one: string, other: string) => `${more ? `${count(n, one, other)} or more` : count(n, one, other)}`,
+
+  pages: 'Pages',
+  firstPage: 'First page',
+  nextPage: 'Next page',
+  selectAll: 'Select all on this page',
+  select: (name: string) => `Select ${name}`,
+  selected: (n: number) => `${n} selected`,
+  clearSelection: 'Clear selection',
+  open: 'Open',
+
+  showAll: 'Show all',
+  showLess: 'Show less',
+  copy: 'Copy',
+  copied: 'Copied',
+  cancel: 'Cancel',
+  close: 'Close',
+  dismiss: 'Dismiss',
+  never: 'Never',
+  nothing: '–',
+
+  unsavedTitle: 'Leave without saving?',
+  unsaved: 'What you changed on this page is not saved.',
+  discard: 'Leave the page',
+  stay: 'Stay',
+
+  starting: 'Starting…',
+  queued: 'Queued.',
+  reused: 'This is already running.',
+  viewRun: 'View run',
+  viewIt: 'View it',
+  progress: 'Progress',
+  doneOf: (done: number, total: number) => `${done} of ${total} done`,
+  unknownCode: (code: string) => `This ended with a reason that this console does not know yet (${code}).`,
+};

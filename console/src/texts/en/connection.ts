@@ -1,0 +1,4 @@
+// Sentences of the page "Connection".
+export const connection = {
+  title: 'Connection',
+};

@@ -1,0 +1,4 @@
+// Sentences of the page "Drift".
+export const drift = {
+  title: 'Drift',
+};

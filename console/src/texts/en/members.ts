@@ -1,0 +1,4 @@
+// Sentences of the page "Members".
+export const members = {
+  title: 'Members',
+};

@@ -1,0 +1,4 @@
+// Sentences of the page "Plan".
+export const plan = {
+  title: 'Plan',
+};

@@ -1,0 +1,4 @@
+// Sentences of the page "Policies".
+export const policies = {
+  title: 'Policies',
+};

@@ -1,0 +1,4 @@
+// Sentences of the page "Compare versions".
+export const policyDiff = {
+  title: 'Compare versions',
+};

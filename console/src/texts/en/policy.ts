@@ -1,0 +1,4 @@
+// Sentences of the page "Policy".
+export const policy = {
+  title: 'Policy',
+};

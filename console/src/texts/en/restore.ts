@@ -1,0 +1,4 @@
+// Sentences of the page "Restore".
+export const restore = {
+  title: 'Restore',
+};

@@ -1,0 +1,4 @@
+// Sentences of the page "Run".
+export const run = {
+  title: 'Run',
+};

@@ -1,0 +1,4 @@
+// Sentences of the page "Schedules".
+export const schedules = {
+  title: 'Schedules',
+};

@@ -1,0 +1,4 @@
+// Sentences of the page "Backup set".
+export const set = {
+  title: 'Backup set',
+};

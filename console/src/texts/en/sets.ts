@@ -1,0 +1,4 @@
+// Sentences of the page "Backup sets".
+export const sets = {
+  title: 'Backup sets',
+};

@@ -1,0 +1,4 @@
+// Sentences of the page "Coverage".
+export const types = {
+  title: 'Coverage',
+};
