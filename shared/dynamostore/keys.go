@@ -56,6 +56,7 @@ const (
 	entityDrift        = "Drift"
 	entitySubscription = "Subscription"
 	entityRunLink      = "RunLink"
+	entitySummary      = "Summary"
 )
 
 // key is the primary key of one item.
@@ -156,6 +157,8 @@ func driftKey(tenantID, driftID string) key {
 func subscriptionKey(tenantID, userID string) key {
 	return key{partition(tenantID), subscriptionPrefix + userID}
 }
+
+func summaryKey(tenantID string) key { return key{partition(tenantID), "SUMMARY"} }
 
 // Prefixes of sort keys.
 const (

@@ -47,7 +47,8 @@ func runsOfTenant(q run.RunQuery) query {
 	if !q.From.IsZero() || !q.To.IsZero() {
 		out.between("", optionalStamp(q.From), optionalStamp(q.To))
 	}
-	if len(q.Statuses)+len(q.Operations) > 0 || q.PolicyID != "" || q.InitiatorID != "" {
+	out.newest = !q.Oldest
+	if len(q.Statuses)+len(q.Operations) > 0 || q.PolicyID != "" || q.TargetID != "" || q.InitiatorID != "" {
 		out.filter = func(e *expression) {
 			if len(q.Statuses) > 0 {
 				e.whenIn(attrStatus, texts(q.Statuses))
@@ -58,6 +59,9 @@ func runsOfTenant(q run.RunQuery) query {
 			if q.PolicyID != "" {
 				e.when("%s.%s = %s", e.name(attrTarget), e.name(attrTargetKind), e.text(string(run.TargetPolicy)))
 				e.when("%s.%s = %s", e.name(attrTarget), e.name(attrTargetID), e.text(q.PolicyID))
+			}
+			if q.TargetID != "" {
+				e.when("%s.%s = %s", e.name(attrTarget), e.name(attrTargetID), e.text(q.TargetID))
 			}
 			if q.InitiatorID != "" {
 				e.whenText(attrInitiator, q.InitiatorID)
@@ -308,9 +312,21 @@ func notificationsOfUser(q run.NotificationQuery) query {
 			start: tableStart(pk, notificationPrefix), position: sortPosition(attrSK),
 		}
 	}
-	if q.Unread {
+	if !q.From.IsZero() || !q.To.IsZero() {
+		out.prefix = ""
+		out.between(notificationPrefix, optionalStamp(q.From), optionalStamp(q.To))
+	}
+	if q.Unread || q.Kind != "" || len(q.Operations) > 0 {
 		out.filter = func(e *expression) {
-			e.when("%s = %s", e.name(attrRead), e.value(&types.AttributeValueMemberBOOL{Value: false}))
+			if q.Unread {
+				e.whenNot(attrRead)
+			}
+			if q.Kind != "" {
+				e.whenText(attrKind, string(q.Kind))
+			}
+			if len(q.Operations) > 0 {
+				e.whenIn(attrOperation, texts(q.Operations))
+			}
 		}
 	}
 	return out

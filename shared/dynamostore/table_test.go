@@ -41,7 +41,7 @@ func exampleItems(t *testing.T) []any {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lock, plan := lockKey("{tenant}", "{keyHash}"), planKey("{tenant}", "{run}", 1, 0)
+	lock, plan, summary := lockKey("{tenant}", "{keyHash}"), planKey("{tenant}", "{run}", 1, 0), summaryKey("{tenant}")
 	return []any{
 		newTenantItem(run.Tenant{ID: "{tenant}"}),
 		newMemberItem(run.Member{TenantID: "{tenant}", UserID: "{user}"}),
@@ -65,6 +65,7 @@ func exampleItems(t *testing.T) []any {
 		newFiringItem(run.Firing{TenantID: "{tenant}", ScheduleID: "{schedule}", DueAt: exampleTime}),
 		newDriftItem(run.Drift{TenantID: "{tenant}", ID: run.DriftID("{run}", "{policy}")}),
 		newSubscriptionItem(run.Subscription{TenantID: "{tenant}", UserID: "{user}"}),
+		summaryItem{PK: summary.pk, SK: summary.sk, Entity: entitySummary},
 	}
 }
 
@@ -182,6 +183,7 @@ func TestTableDocument(t *testing.T) {
 		fmt.Fprintf(&b, "| %s | %s | %s = %s | %s | %s |\n", e.question, index, q.hashAttr, code(q.hash), bounds, order)
 	}
 	fmt.Fprintf(&b, "| open runs, for the sweeper | %s | %s = %s to %s | %s | ascending |\n", indexOpenRuns, attrOpenShard, code("OPEN#0"), code(fmt.Sprintf("OPEN#%d", run.OpenShards-1)), attrRunKey)
+	fmt.Fprintln(&b, "| tenants of a user as a list shows them | table, strong | BatchGetItem: Tenant, Member and Summary of each | | |")
 	fmt.Fprintln(&b, "| what a start needs | table, strong | one BatchGetItem: Tenant, Member, Lock, Replay, Policy, BackupSet, Schedule | | |")
 
 	root, err := localaws.Root()

@@ -144,7 +144,7 @@ func newBed(t *testing.T) *bed {
 	now := func() time.Time { return epoch.Add(time.Hour) }
 	b.handler = httpapi.New(httpapi.Deps{
 		Starter: &start.Starter{Runs: b.store, Queue: b.queue, Now: now, Log: log},
-		Tenants: b.store, Runs: b.store, Policies: b.store, Records: b.store, Sets: b.store, Schedules: b.store, Drifts: b.store, Subscriptions: b.store, Timetable: b.timetable, Archive: b.archive, Credentials: b.secrets,
+		Tenants: b.store, Runs: b.store, Policies: b.store, Records: b.store, Sets: b.store, Schedules: b.store, Drifts: b.store, Subscriptions: b.store, Summaries: b.store, Timetable: b.timetable, Archive: b.archive, Credentials: b.secrets,
 		Now: now, Log: log, ConsoleURL: "https://console.example",
 		Deadline: func(run.Operation) time.Duration { return time.Hour },
 		Identify: func(r *http.Request) (run.Principal, error) {
@@ -336,6 +336,7 @@ var need = map[string]run.Role{
 	"POST /v1/notifications/read-all": "", "POST /v1/notifications/{notification}/read": "",
 	"POST /v1/tenants":                                                  "platform",
 	"GET /v1/tenants/{tenant}":                                          run.RoleViewer,
+	"GET /v1/tenants/{tenant}/overview":                                 run.RoleViewer,
 	"PATCH /v1/tenants/{tenant}":                                        run.RoleOwner,
 	"GET /v1/tenants/{tenant}/members":                                  run.RoleViewer,
 	"GET /v1/tenants/{tenant}/members/{user}":                           run.RoleViewer,
@@ -348,12 +349,14 @@ var need = map[string]run.Role{
 	"GET /v1/tenants/{tenant}/policies/{policy}/versions/{number}/diff": run.RoleViewer,
 	"GET /v1/tenants/{tenant}/runs":                                     run.RoleViewer,
 	"GET /v1/tenants/{tenant}/runs/{run}":                               run.RoleViewer,
+	"GET /v1/tenants/{tenant}/run-counts":                               run.RoleViewer,
 	"GET /v1/tenants/{tenant}/runs/{run}/items":                         run.RoleViewer,
 	"POST /v1/tenants/{tenant}/runs/{run}/cancel":                       run.RoleOperator, // of the run's operation
 	"GET /v1/tenants/{tenant}/audit-events":                             run.RoleViewer,
 	"POST /v1/tenants/{tenant}/connection-tests":                        run.RoleOperator,
 	"POST /v1/tenants/{tenant}/inventory-syncs":                         run.RoleOperator,
 	"POST /v1/tenants/{tenant}/policies/{policy}/snapshots":             run.RoleOperator,
+	"POST /v1/tenants/{tenant}/snapshots":                               run.RoleOperator,
 	"GET /v1/tenants/{tenant}/policies/{policy}/diff":                   run.RoleViewer,
 	"GET /v1/tenants/{tenant}/backup-sets":                              run.RoleViewer,
 	"POST /v1/tenants/{tenant}/backup-sets":                             run.RoleOperator,
@@ -398,6 +401,7 @@ var bodies = map[string]string{
 	"POST /v1/tenants/{tenant}/schedules":               `{"name":"Nightly","operation":"backup_set.create","expression":"cron(0 2 * * ? *)","timeZone":"Europe/Berlin"}`,
 	"PATCH /v1/tenants/{tenant}/schedules/{schedule}":   `{"paused":true}`,
 	"PUT /v1/tenants/{tenant}/subscription":             `{"drift":true,"problems":false}`,
+	"POST /v1/tenants/{tenant}/snapshots":               `{"selection":{"policies":["{policy}"]}}`,
 	"POST /v1/tenants/{tenant}/previews":                `{"versions":[{"policyId":"{policy}","version":1}]}`,
 	"POST /v1/tenants/{tenant}/restores":                `{"planRunId":"{plan}","planDigest":"{digest}","tenantName":"Tenant A","reason":"CHG1"}`,
 	"POST /v1/tenants/{tenant}/runs/{run}/reruns":       `{"which":"failed","tenantName":"Tenant A","reason":"CHG1"}`,

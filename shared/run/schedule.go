@@ -197,7 +197,8 @@ type Drifts interface {
 	Drift(ctx context.Context, tenantID, driftID string) (Drift, error)
 	// ListDrift lists drift, newest first, strong.
 	ListDrift(ctx context.Context, q DriftQuery, p PageRequest) (Page[Drift], error)
-	// MarkDrift marks one as expected. The first mark stands. ErrNotFound.
+	// MarkDrift marks one as expected, and takes it off the open drift of the tenant's
+	// summary. The first mark stands. ErrNotFound.
 	MarkDrift(ctx context.Context, tenantID, driftID string, by Initiator, at time.Time) (Drift, error)
 }
 

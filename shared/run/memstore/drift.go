@@ -69,6 +69,10 @@ func (s *Store) MarkDrift(ctx context.Context, tenantID, driftID string, by run.
 		if have.SeenAt == nil {
 			have.SeenAt, have.SeenBy = &at, by
 			s.drift[key] = have
+			sum := s.summaries[tenantID]
+			sum.OpenDrift--
+			sum.Rev++
+			s.summaries[tenantID] = sum
 		}
 		d = copyDrift(have)
 		return nil

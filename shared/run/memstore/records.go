@@ -196,7 +196,9 @@ func (s *Store) PutNotification(ctx context.Context, n run.Notification) error {
 // Notifications implements run.Records.
 func (s *Store) Notifications(ctx context.Context, q run.NotificationQuery, p run.PageRequest) (run.Page[run.Notification], error) {
 	return list(ctx, s, "Notifications", q, p, maps.Values(s.notifications), func(n run.Notification) bool {
-		return n.UserID == q.UserID && (q.TenantID == "" || n.TenantID == q.TenantID) && (!q.Unread || !n.Read)
+		return n.UserID == q.UserID && (q.TenantID == "" || n.TenantID == q.TenantID) && (!q.Unread || !n.Read) &&
+			(q.Kind == "" || n.Kind == q.Kind) && (len(q.Operations) == 0 || slices.Contains(q.Operations, n.Operation)) &&
+			(q.From.IsZero() || !n.At.Before(q.From)) && (q.To.IsZero() || n.At.Before(q.To))
 	}, func(n run.Notification) string { return stamp(n.At) + n.RunID + string(n.Kind) }, true)
 }
 

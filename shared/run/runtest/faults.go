@@ -20,7 +20,7 @@ func Faults(t *testing.T, open Open) {
 	}{{"not done", Lose}, {"done but not answered", LoseAnswer}} {
 		for times := 1; times <= 2; times++ {
 			t.Run(fmt.Sprintf("%s %d times", fault.name, times), func(t *testing.T) {
-				for _, c := range slices.Concat(faultCases, rateFaultCases, setFaultCases, scheduleFaultCases, driftFaultCases) {
+				for _, c := range slices.Concat(faultCases, rateFaultCases, setFaultCases, scheduleFaultCases, driftFaultCases, summaryFaultCases) {
 					t.Run(c.name, func(t *testing.T) {
 						w := newWorld(t, open)
 						do := c.prepare(w)

@@ -21,6 +21,14 @@ func notification(w *world, user string, i int) run.Notification {
 	}
 }
 
+// every is each n-th of a list, from the one at the index on.
+func every[T any](all []T, n, from int) (some []T) {
+	for i := from; i < len(all); i += n {
+		some = append(some, all[i])
+	}
+	return some
+}
+
 // Records checks the contract of run.Records.
 func Records(t *testing.T, open Open) {
 	t.Run("notifications are kept once, newest first, over all tenants", func(t *testing.T) {
@@ -44,6 +52,11 @@ func Records(t *testing.T, open Open) {
 		same(t, "notifications", list(run.NotificationQuery{UserID: user}, 7), want)
 		same(t, "of one tenant", list(run.NotificationQuery{UserID: user, TenantID: first}, 4), want[15:])
 		same(t, "of another user", len(list(run.NotificationQuery{UserID: user + "x"}, 4)), 0)
+
+		same(t, "of one kind", list(run.NotificationQuery{UserID: user, Kind: run.NotifyQueued, Operations: []run.Operation{run.OpInventorySync, run.OpBackupSetAdd}}, 2), every(want, 3, 2))
+		same(t, "of another operation", len(list(run.NotificationQuery{UserID: user, Operations: []run.Operation{run.OpBackupSetAdd}}, 4)), 0)
+		same(t, "from and to", list(run.NotificationQuery{UserID: user, From: want[8].At, To: want[2].At}, 4), want[3:9])
+		same(t, "of one tenant, from and to", list(run.NotificationQuery{UserID: user, TenantID: first, From: want[18].At, To: want[2].At}, 4), want[15:19])
 
 		unread := list(run.NotificationQuery{UserID: user, Unread: true}, 3)
 		if len(unread) != 10 {
