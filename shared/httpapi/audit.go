@@ -52,7 +52,8 @@ func (s *server) registerAudit(api huma.API) {
 	type listInput struct {
 		PageInput
 		Tenant string    `path:"tenant"`
-		Event  string    `query:"event" maxLength:"64"`
+		Events []string  `query:"event,explode" maxItems:"50" doc:"Repeat for several"`
+		Target string    `query:"target" maxLength:"64" doc:"Only about this policy, backup set, schedule or tenant, by its id"`
 		Actor  string    `query:"actor" maxLength:"128" doc:"Only what this user did"`
 		Run    string    `query:"run" maxLength:"64"`
 		From   time.Time `query:"from" doc:"At or after"`
@@ -63,7 +64,7 @@ func (s *server) registerAudit(api huma.API) {
 			if _, err := s.member(ctx, in.Tenant, run.RoleViewer); err != nil {
 				return nil, s.problem(ctx, err, "tenant")
 			}
-			q := run.AuditQuery{TenantID: in.Tenant, Event: in.Event, ActorID: in.Actor, RunID: in.Run, From: in.From, To: in.To}
+			q := run.AuditQuery{TenantID: in.Tenant, Events: in.Events, TargetID: in.Target, ActorID: in.Actor, RunID: in.Run, From: in.From, To: in.To}
 			req, err := in.request(ctx, q)
 			if err != nil {
 				return nil, s.problem(ctx, err, "event")

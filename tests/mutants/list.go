@@ -322,4 +322,6 @@ var mutants = []mutant{
 	{"what a re-run did is offered again", "shared/httpapi/runs.go", "open := r.Counts.Failed + r.Counts.Skipped - done; open > 0", "open := r.Counts.Failed + r.Counts.Skipped; open > 0", api},
 	{"notes need no attention", "shared/run/store.go", "\t\t(!q.Attention || o.Status != OutcomeSucceeded || o.Code != \"\" && !slices.Contains(q.Quiet, o.Code)) &&\n", "\t\t(!q.Attention || o.Status != OutcomeSucceeded) &&\n", api},
 	{"what was captured is captured as never captured", "shared/run/backup.go", "\t\t\ts.Never && p.LatestVersion > 0,\n", "", operations},
+	{"a filter that another page saved is lost", "shared/dynamostore/filters.go", "\t\te.whenNumber(attrRev, rev)\n", "\t\te.whenPresent()\n", []string{"-run", "^TestConformance$/^dynamodb-local$/^SavedFilters$", "./shared/dynamostore"}},
+	{"filters are saved in tenants of others", "shared/httpapi/filters.go", "\t_, err := s.member(ctx, tenantID, run.RoleViewer)\n\treturn err\n", "\treturn nil\n", api},
 }

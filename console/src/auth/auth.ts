@@ -39,12 +39,14 @@ export interface Session {
   state: 'out' | 'in' | 'ended';
   /** What people know themselves by: address or name. */
   who: string;
+  /** The provider's id of the person. */
+  subject: string;
 }
 
 let settings: OidcClientSettings | null = null;
 let client: OidcClient | null = null;
 let user: User | null = null;
-let session: Session = { state: 'out', who: '' };
+let session: Session = { state: 'out', who: '', subject: '' };
 let renewal: Promise<void> | null = null;
 let timer = 0;
 const listeners = new Set<() => void>();
@@ -58,7 +60,7 @@ export function onSession(tell: () => void): () => void {
 
 function become(state: Session['state'], next: User | null): void {
   user = next;
-  session = { state, who: next?.profile.email ?? next?.profile.name ?? session.who };
+  session = { state, who: next?.profile.email ?? next?.profile.name ?? session.who, subject: next?.profile.sub ?? session.subject };
   clearTimeout(timer);
   if (next) {
     const wait = Math.max(1, (next.expires_in ?? 300) - RENEW_BEFORE);
