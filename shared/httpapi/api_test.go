@@ -350,6 +350,8 @@ var need = map[string]run.Role{
 	"GET /v1/tenants/{tenant}/runs":                                     run.RoleViewer,
 	"GET /v1/tenants/{tenant}/runs/{run}":                               run.RoleViewer,
 	"GET /v1/tenants/{tenant}/run-counts":                               run.RoleViewer,
+	"GET /v1/tenants/{tenant}/policy-types":                             run.RoleViewer,
+	"GET /v1/tenants/{tenant}/audit-events/export":                      run.RoleViewer,
 	"GET /v1/tenants/{tenant}/runs/{run}/items":                         run.RoleViewer,
 	"POST /v1/tenants/{tenant}/runs/{run}/cancel":                       run.RoleOperator, // of the run's operation
 	"GET /v1/tenants/{tenant}/audit-events":                             run.RoleViewer,

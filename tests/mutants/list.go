@@ -324,4 +324,6 @@ var mutants = []mutant{
 	{"what was captured is captured as never captured", "shared/run/backup.go", "\t\t\ts.Never && p.LatestVersion > 0,\n", "", operations},
 	{"a filter that another page saved is lost", "shared/dynamostore/filters.go", "\t\te.whenNumber(attrRev, rev)\n", "\t\te.whenPresent()\n", []string{"-run", "^TestConformance$/^dynamodb-local$/^SavedFilters$", "./shared/dynamostore"}},
 	{"filters are saved in tenants of others", "shared/httpapi/filters.go", "\t_, err := s.member(ctx, tenantID, run.RoleViewer)\n\treturn err\n", "\treturn nil\n", api},
+	{"a spreadsheet takes a name for a formula", "shared/httpapi/audit.go", "\t\t\tline[i] = cell(line[i])\n", "\t\t\t_ = cell(line[i])\n", api},
+	{"drift that was found before is found since", "shared/dynamostore/queries.go", "\t\t\t\te.when(\"%s >= %s\", e.name(attrFoundAt), e.text(stamp(q.From)))\n", "\t\t\t\te.whenThere(attrFoundAt, true)\n", setRules},
 }
