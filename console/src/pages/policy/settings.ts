@@ -54,6 +54,7 @@ const TITLES: Record<string, string> = {
 const NOISE = new Set([
   'id', 'createdDateTime', 'lastModifiedDateTime', 'modifiedDateTime', 'creationDateTime', 'version', 'settingCount', 'isAssigned', 'priorityMetaData', 'settingInstanceTemplateReference',
   'settingValueTemplateReference', 'settingDefinitionId', '@odata.context', '@odata.etag', '@odata.id', 'contentVersion',
+  'secretReferenceValueId',
 ]);
 const SECRET_TEXT = new Set(['scriptContent', 'detectionScriptContent', 'remediationScriptContent', 'payload', 'ruleContent', 'configurationXml', 'payloadJson']);
 
@@ -205,14 +206,14 @@ class Reader {
     const own = humanise(name);
     const label = [above, own].filter(Boolean).join(BETWEEN) || own || 'Value';
     if (isObject(v)) {
-      for (const [key, value] of Object.entries(v)) if (!noise(key)) this.property(section, key, value, label, depth + 1);
+      for (const [key, value] of Object.entries(v)) if (!noise(key) && key !== '@odata.type') this.property(section, key, value, label, depth + 1);
       return;
     }
     if (Array.isArray(v)) {
       this.list(section, v, label, depth);
       return;
     }
-    const shown = valueText(v);
+    const shown = name === '@odata.type' ? humanise(valueText(v).replace(/^#?microsoft\.graph\./, '')) : valueText(v);
     const clear = SECRET_TEXT.has(name) ? fromBase64(shown) : null;
     const found = this.named(clear ?? shown);
     if (found.value !== '') this.add(section, label, found.value, found.title);
@@ -233,7 +234,7 @@ class Reader {
       const own = text(each.displayName) || text(each.name) || text(each.locale) || humaniseOrNothing(text(each.actionType));
       const at = own ? `${label}${BETWEEN}${own}` : all.length > 1 ? `${label} ${i + 1}` : label;
       for (const [key, value] of Object.entries(each)) {
-        if (!noise(key) && !(own && (key === 'displayName' || key === 'name'))) this.property(section, key, value, at, depth + 1);
+        if (!noise(key) && key !== '@odata.type' && !(own && (key === 'displayName' || key === 'name'))) this.property(section, key, value, at, depth + 1);
       }
     });
   }
@@ -273,7 +274,7 @@ export function settingsOf(content: unknown): Setting[] {
     else reader.property(section, key, value, '', 0);
   }
   for (const [key, value] of Object.entries(content)) {
-    if (['object', 'settings', 'definitionValues', 'assignments', 'references'].includes(key) || noise(key)) continue;
+    if (['schema', 'type', 'graphId', 'template', 'object', 'settings', 'definitionValues', 'assignments', 'references'].includes(key) || noise(key)) continue;
     reader.property(sectionOf(key), key, value, '', 0);
   }
   for (const row of reader.rows) row.label = row.label.replace(/^ › /, '');
