@@ -201,7 +201,7 @@ const audit = createRoute({
 const types = createRoute({
   getParentRoute: () => tenant,
   path: '/types',
-  validateSearch: search({ q: one(), area: many(), restore: someOf('full', 'preview_only', 'capture_only'), item: one() }),
+  validateSearch: search({ q: one(), area: many(), restore: someOf('full', 'preview_only', 'capture_only'), used: flag(), item: one() }),
   component: lazyRouteComponent(() => import('./pages/types/TypesPage'), 'TypesPage'),
 });
 

@@ -18,34 +18,19 @@ import { Link } from '../../ui/links';
 import { Loaded, NeverUsed, NothingMatches, Page } from '../../ui/Page';
 import { Pager } from '../../ui/Pager';
 import { includes, RunAnswer, RunStartButton } from '../../ui/RunStartButton';
-import { StatusText } from '../../ui/status';
 import { Name, Time } from '../../ui/text';
 import { TypeFilter } from '../../ui/TypeFilter';
 import { useFilters } from '../../ui/useFilters';
 import { useMarks } from '../../ui/useMarks';
 import { AddToSetDialog } from './AddToSetDialog';
 import { platformOptions, platformWords } from './platforms';
+import { PolicyState } from './state';
 import s from './policies.module.css';
 
 const route = getRouteApi('/shell/t/$tenant/policies');
 type PolicyList = components['schemas']['ListPolicyView'];
 const PAGE = 50;
 const MOST = 1000;
-
-/** Where a policy stands: not there any more, never captured, changed since, or fine. */
-export function policyState(p: Policy, drifted = false): 'vanished' | 'never' | 'drifted' | 'changed' | 'fine' {
-  if (p.state === 'vanished') return 'vanished';
-  if (p.latestVersion === 0) return 'never';
-  if (drifted) return 'drifted';
-  return p.lastCapturedAt && p.changedAt > p.lastCapturedAt ? 'changed' : 'fine';
-}
-
-const icons = { vanished: 'skipped', never: 'warning', drifted: 'update', changed: 'update', fine: 'fine' } as const;
-
-export const PolicyState = ({ policy, drifted }: { policy: Policy; drifted?: boolean }) => {
-  const state = policyState(policy, drifted);
-  return <StatusText status={icons[state]} words={t.state[state]} />;
-};
 
 export function PoliciesPage() {
   const { tenant } = route.useParams();
@@ -273,6 +258,8 @@ export function PoliciesPage() {
         onClose={() => setAdding(false)}
         onStarted={(run) => answered(run, all ? capturable.map((p) => p.id) : marks.keys())}
         newSet={
+          // A new set cannot be told to hold what was never captured: by then it is.
+          all && never ? null : (
           <CommandLink
             to="/t/$tenant/sets/new"
             params={{ tenant }}
@@ -280,6 +267,7 @@ export function PoliciesPage() {
           >
             {t.addNew}
           </CommandLink>
+          )
         }
       />
     </Page>

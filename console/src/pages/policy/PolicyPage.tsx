@@ -15,8 +15,8 @@ import { RunStartButton } from '../../ui/RunStartButton';
 import { Tabs } from '../../ui/Tabs';
 import { Time } from '../../ui/text';
 import { useFilters } from '../../ui/useFilters';
-import { policyState } from '../policies/PoliciesPage';
 import { platformWords } from '../policies/platforms';
+import { policyState } from '../policies/state';
 import { AssignmentsTab } from './AssignmentsTab';
 import { RawTab } from './RawTab';
 import { SettingsTab } from './SettingsTab';
@@ -62,7 +62,7 @@ export function PolicyPage() {
     </RunStartButton>
   );
   const restore = (label: string, primary: boolean) => (
-    <ForRole role={role} need="restorer" label={label}>
+    <ForRole role={role} need="operator" label={label}>
       <CommandLink to="/t/$tenant/restore" params={{ tenant }} search={{ policy: id, v: shown }} primary={primary}>
         {label}
       </CommandLink>

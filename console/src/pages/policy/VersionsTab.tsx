@@ -62,7 +62,7 @@ export function VersionsTab({ tenant, policy, role, versions, shown, page, go }:
               <span className="visuallyHidden">: {t.versionName(v.number)}</span>
             </Link>
           ) : null}
-          {includes(role, 'restorer') && v.restorability.level === 'full' ? (
+          {includes(role, 'operator') && v.restorability.level !== 'capture_only' ? (
             <Link to="/t/$tenant/restore" params={{ tenant }} search={{ policy, v: v.number }}>
               {t.restoreThis}
               <span className="visuallyHidden"> {t.versionName(v.number)}</span>

@@ -72,4 +72,5 @@ export const set = {
   kindSentence: (other: string) => `What changed from “${other}” until this set.`,
   comparisonNoun: 'policies',
   allSame: 'Nothing differs.',
+  different: 'What differs',
 };
