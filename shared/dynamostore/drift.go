@@ -80,20 +80,12 @@ func (s *Store) MarkDrift(ctx context.Context, tenantID, driftID string, by run.
 	e.whenThere(attrSeenAt, false)
 	e.setText(attrSeenAt, stamp(at))
 	e.set(attrSeenBy, seenBy)
-	var marked map[string]types.AttributeValue
-	image, err := s.update(ctx, "mark drift", driftKey(tenantID, driftID), e, func(_ context.Context, refused refusal) error {
-		if marked = refused.at(0).image; len(marked) == 0 {
-			return run.ErrNotFound
-		}
-		return nil
-	})
-	switch {
-	case err != nil:
+	err = s.transact(ctx, "mark drift", "", []types.TransactWriteItem{s.txUpdate(driftKey(tenantID, driftID), e), s.driftMarked(tenantID)},
+		func(context.Context, refusal) error { return nil })
+	if err != nil {
 		return run.Drift{}, err
-	case marked != nil:
-		return decodeDrift(marked)
 	}
-	return decodeDrift(image)
+	return s.Drift(ctx, tenantID, driftID)
 }
 
 func decodeSubscription(image map[string]types.AttributeValue) (run.Subscription, error) {

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"tenantatlas/shared/run"
 )
 
 // expression collects the names and values of update, condition and filter
@@ -82,6 +84,13 @@ func (e *expression) add(attr string, n int64) {
 func (e *expression) addTo(attr, entry string, n int64) {
 	path := e.name(attr) + "." + e.entryName(entry)
 	e.sets = append(e.sets, fmt.Sprintf("%s = if_not_exists(%s, %s) + %s", path, path, e.number(0), e.number(n)))
+}
+
+// addReasons adds to the counts of outcomes by their reason.
+func (e *expression) addReasons(reasons map[run.OutcomeReason]int) {
+	for r, n := range reasons {
+		e.adds = append(e.adds, e.name(reasonAttr(r))+" "+e.number(int64(n)))
+	}
 }
 
 // entryName aliases a map entry apart from attributes of the same name.

@@ -3,6 +3,8 @@ package dynamostore
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -156,7 +158,8 @@ type runItem struct {
 	Failed     int            `dynamodbav:"failed"`
 	Skipped    int            `dynamodbav:"skipped"`
 	Untouched  int            `dynamodbav:"untouched,omitempty"`
-	Totals     map[string]int `dynamodbav:"totals"` // always there: commits add to its entries
+	Totals     map[string]int `dynamodbav:"totals"`                            // always there: commits add to its entries
+	Reasons    int            `dynamodbav:"reason:{outcome}:{code},omitempty"` // for docs/table.md; see reasonsOf
 	PlanDigest string         `dynamodbav:"planDigest,omitempty"`
 	CreatedAt  string         `dynamodbav:"createdAt"`
 	StartedAt  string         `dynamodbav:"startedAt,omitempty"`
@@ -259,7 +262,41 @@ func DecodeRun(image map[string]types.AttributeValue) (run.Run, error) {
 	if err != nil {
 		return run.Run{}, err
 	}
-	return i.run()
+	r, err := i.run()
+	if err == nil {
+		r.Reasons, err = reasonsOf(image)
+	}
+	return r, err
+}
+
+// reasonPrefix begins the attributes that count outcomes by their reason. Each is an
+// attribute of its own, so that a commit can add to one that is not there yet.
+const reasonPrefix = "reason:"
+
+func reasonAttr(r run.OutcomeReason) string { return reasonPrefix + string(r.Status) + ":" + r.Code }
+
+func reasonsOf(image map[string]types.AttributeValue) (map[run.OutcomeReason]int, error) {
+	var reasons map[run.OutcomeReason]int
+	for name, value := range image {
+		text, ok := strings.CutPrefix(name, reasonPrefix)
+		if !ok {
+			continue
+		}
+		status, code, _ := strings.Cut(text, ":")
+		number, ok := value.(*types.AttributeValueMemberN)
+		if !ok {
+			return nil, fmt.Errorf("stored count of %q is no number", name)
+		}
+		n, err := strconv.Atoi(number.Value)
+		if err != nil {
+			return nil, fmt.Errorf("stored count of %q is no whole number", name)
+		}
+		if reasons == nil {
+			reasons = map[run.OutcomeReason]int{}
+		}
+		reasons[run.OutcomeReason{Status: run.OutcomeStatus(status), Code: code}] = n
+	}
+	return reasons, nil
 }
 
 type planEntry struct {
@@ -479,6 +516,7 @@ type lockItem struct {
 	ActiveRunID string `dynamodbav:"activeRunId,omitempty"` // absent: free
 	PayloadHash string `dynamodbav:"payloadHash,omitempty"`
 	LastRunID   string `dynamodbav:"lastRunId,omitempty"`
+	Succeeded   string `dynamodbav:"succeededRunId,omitempty"`
 }
 
 const (
@@ -488,10 +526,11 @@ const (
 	attrActiveRunID = "activeRunId"
 	attrPayloadHash = "payloadHash"
 	attrLastRunID   = "lastRunId"
+	attrLastSuccess = "succeededRunId"
 )
 
 func (i lockItem) lock() run.Lock {
-	return run.Lock{TenantID: i.TenantID, KeyHash: i.KeyHash, ActiveRunID: i.ActiveRunID, PayloadHash: i.PayloadHash, LastRunID: i.LastRunID}
+	return run.Lock{TenantID: i.TenantID, KeyHash: i.KeyHash, ActiveRunID: i.ActiveRunID, PayloadHash: i.PayloadHash, LastRunID: i.LastRunID, Succeeded: i.Succeeded}
 }
 
 // replayItem remembers a client's Idempotency-Key; runId is the run or the backup

@@ -30,6 +30,7 @@ type selectionItem struct {
 	Platforms []string `dynamodbav:"platforms,omitempty"`
 	Search    string   `dynamodbav:"search,omitempty"`
 	Missing   bool     `dynamodbav:"missing,omitempty"`
+	Never     bool     `dynamodbav:"never,omitempty"`
 }
 
 // backupSetItem is a backup set. A deleted one stays where it is.

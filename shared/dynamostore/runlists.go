@@ -51,25 +51,109 @@ func (s *Store) pageOfRuns(ctx context.Context, q query, tag string, p run.PageR
 	if err != nil {
 		return run.Page[run.Run]{}, err
 	}
-	found := make(map[string]run.Run, len(keys.Items))
-	for part := range slices.Chunk(keys.Items, maxBatchGet) {
-		images, err := s.batchGet(ctx, part)
-		if err != nil {
-			return run.Page[run.Run]{}, err
-		}
-		for _, image := range images {
-			r, err := DecodeRun(image)
-			if err != nil {
-				return run.Page[run.Run]{}, err
-			}
-			found[runKey(r.TenantID, r.ID).pk] = r
-		}
+	found, err := s.runsByKey(ctx, keys.Items)
+	if err != nil {
+		return run.Page[run.Run]{}, err
 	}
 	out := run.Page[run.Run]{Items: make([]run.Run, 0, len(keys.Items)), Next: keys.Next}
 	for _, k := range keys.Items {
 		if r, ok := found[k.pk]; ok && keep(r) {
 			out.Items = append(out.Items, r)
 		}
+	}
+	return out, nil
+}
+
+// runsByKey reads runs, by their partition.
+func (s *Store) runsByKey(ctx context.Context, keys []key) (map[string]run.Run, error) {
+	found := make(map[string]run.Run, len(keys))
+	for part := range slices.Chunk(keys, maxBatchGet) {
+		images, err := s.batchGet(ctx, part)
+		if err != nil {
+			return nil, err
+		}
+		for _, image := range images {
+			r, err := DecodeRun(image)
+			if err != nil {
+				return nil, err
+			}
+			found[runKey(r.TenantID, r.ID).pk] = r
+		}
+	}
+	return found, nil
+}
+
+// RunsByRef implements run.Runs.
+func (s *Store) RunsByRef(ctx context.Context, refs []run.RunRef) ([]run.Run, error) {
+	if len(refs) > maxPage {
+		return nil, errors.New("runs by reference: too many at once")
+	}
+	var keys []key
+	for _, ref := range refs {
+		if k := runKey(ref.TenantID, ref.RunID); plain(ref.TenantID, ref.RunID) && !slices.Contains(keys, k) {
+			keys = append(keys, k)
+		}
+	}
+	found, err := s.runsByKey(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	var out []run.Run
+	for _, ref := range refs {
+		if r, ok := found[runKey(ref.TenantID, ref.RunID).pk]; ok {
+			out = append(out, r)
+		}
+	}
+	return out, nil
+}
+
+// LaterSuccesses implements run.Runs. The lock of a key remembers its last success.
+func (s *Store) LaterSuccesses(ctx context.Context, tenantID string, runs []run.Run) (map[string]string, error) {
+	var keys []key
+	for _, r := range runs {
+		if k := lockKey(tenantID, r.KeyHash); plain(tenantID, r.KeyHash) && !slices.Contains(keys, k) {
+			keys = append(keys, k)
+		}
+	}
+	succeeded := map[string]string{}
+	for part := range slices.Chunk(keys, maxBatchGet) {
+		images, err := s.batchGet(ctx, part)
+		if err != nil {
+			return nil, err
+		}
+		for _, image := range images {
+			i, err := decode[lockItem](image)
+			if err != nil {
+				return nil, err
+			}
+			succeeded[i.KeyHash] = i.Succeeded
+		}
+	}
+	later := map[string]string{}
+	for _, r := range runs {
+		if id := succeeded[r.KeyHash]; id > r.ID { // ids begin with their time
+			later[r.ID] = id
+		}
+	}
+	return later, nil
+}
+
+// RecentStatuses implements run.Runs. The index holds the status.
+func (s *Store) RecentStatuses(ctx context.Context, tenantID string, n int) ([]run.Status, error) {
+	if !plain(tenantID) {
+		return nil, nil
+	}
+	images, _, err := s.collect(ctx, runsOfTenant(run.RunQuery{TenantID: tenantID}), nil, min(max(n, 1), maxPage), 1)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]run.Status, 0, len(images))
+	for _, image := range images {
+		status, err := textOf(image, attrStatus)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, run.Status(status))
 	}
 	return out, nil
 }

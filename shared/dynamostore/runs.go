@@ -40,6 +40,9 @@ func decodeRunItem(image map[string]types.AttributeValue) (runItem, run.Run, err
 		return runItem{}, run.Run{}, err
 	}
 	r, err := item.run()
+	if err == nil {
+		r.Reasons, err = reasonsOf(image)
+	}
 	return item, r, err
 }
 
@@ -406,6 +409,7 @@ func addOutcomes(e *expression, f run.Fence, c run.SliceCommit) error {
 	for name, n := range totals {
 		e.addTo(attrTotals, name, int64(n))
 	}
+	e.addReasons(run.AddReasons(nil, c.Outcomes...))
 	return nil
 }
 
@@ -656,6 +660,7 @@ func (s *Store) addRest(e *expression, before run.Run, f run.Fence, end run.RunE
 	e.add(attrFailed, int64(counts.Failed))
 	e.add(attrSkipped, int64(counts.Skipped))
 	e.setNumber(attrUntouched, int64(end.Rest.Untouched(left)))
+	e.addReasons(end.Rest.Reasons(left))
 	chunk := newOutcomesItem(f, before.Cursor, end.At, token)
 	chunk.Rest = &restItem{Code: end.Rest.Code, Unknown: uint32(end.Rest.Unknown), Count: left}
 	absent := newExpression()
@@ -709,6 +714,9 @@ func (s *Store) endItems(r run.Run, end run.RunEnd, token string) ([]types.Trans
 	lock.whenText(attrActiveRunID, r.ID)
 	lock.setText(attrLastRunID, r.ID)
 	lock.remove(attrActiveRunID)
+	if end.Status == run.StatusSucceeded {
+		lock.setText(attrLastSuccess, r.ID)
+	}
 	audit, err := newAuditItem(r.TenantID, end.Audit, token)
 	if err != nil {
 		return nil, fmt.Errorf("end: %w", err)

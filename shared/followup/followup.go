@@ -1,6 +1,7 @@
 // Package followup does what the end of a run brings about beside its own
 // notification: the set it filled is counted, what it found of the tenant's
-// connection is noted, what a re-run made up for is marked, and members are told what they asked to be told of runs that
+// connection is noted, what a re-run made up for is marked, the tenant's summary is
+// brought up to date, and members are told what they asked to be told of runs that
 // nobody started by hand. Everything can be repeated, since a stream repeats.
 package followup
 
@@ -16,13 +17,14 @@ import (
 	"tenantatlas/shared/notifier"
 	"tenantatlas/shared/reason"
 	"tenantatlas/shared/run"
+	"tenantatlas/shared/summary"
 )
 
 // Store is what a follow-up reads and writes.
 type Store interface {
 	run.BackupSets
 	run.Subscriptions
-	backupset.RunReader
+	summary.Store
 	Tenant(ctx context.Context, tenantID string) (run.Tenant, error)
 	NoteConnection(ctx context.Context, tenantID string, at time.Time, fault *run.ConnectionFault) error
 	PutNotification(ctx context.Context, n run.Notification) error
@@ -33,12 +35,19 @@ type Store interface {
 // Follower follows up on ended runs.
 type Follower struct{ Store Store }
 
+// Began follows up on a new run.
+func (f Follower) Began(ctx context.Context, r run.Run) error {
+	return summary.Keeper{Store: f.Store}.Began(ctx, r)
+}
+
 // Ended follows up on one. All parts are tried, whatever becomes of one.
 func (f Follower) Ended(ctx context.Context, r run.Run) error {
 	if !r.Status.Terminal() {
 		return nil
 	}
-	return errors.Join(f.count(ctx, r), f.connection(ctx, r), f.tell(ctx, r), f.supersede(ctx, r))
+	err := errors.Join(f.count(ctx, r), f.connection(ctx, r), f.tell(ctx, r), f.supersede(ctx, r))
+	// The summary comes last: it tells of the set as it was counted.
+	return errors.Join(err, summary.Keeper{Store: f.Store}.Ended(ctx, r))
 }
 
 // supersede marks the items that had not succeeded in a restore and that its re-run

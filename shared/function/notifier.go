@@ -31,7 +31,8 @@ func Notifier(ctx context.Context, log *slog.Logger) (any, error) {
 
 // newNotifier stores notifications and follows up on the ends of runs.
 func newNotifier(store *dynamostore.Store) notifier.Notifier {
-	return notifier.Notifier{Store: store, Follow: followup.Follower{Store: store}.Ended}
+	follower := followup.Follower{Store: store}
+	return notifier.Notifier{Store: store, Begin: follower.Began, Follow: follower.Ended}
 }
 
 // streamHandler hands each change of a run to changed. At the first that fails

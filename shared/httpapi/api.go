@@ -19,6 +19,7 @@ import (
 
 	"tenantatlas/shared/run"
 	"tenantatlas/shared/start"
+	"tenantatlas/shared/summary"
 )
 
 // Version is the version of the API document.
@@ -42,6 +43,9 @@ type Deps struct {
 	Drifts    run.Drifts
 	// Subscriptions are what members asked to be told.
 	Subscriptions run.Subscriptions
+	// Summaries are what overviews are read from.
+	Summaries summary.Store
+	Filters   run.SavedFilters
 	// Timetable fires the schedules.
 	Timetable   run.Timetable
 	Records     run.Records
@@ -112,7 +116,9 @@ func (s *server) register(mux *http.ServeMux) huma.API {
 	cfg.Security = []map[string][]string{{"bearer": {}}}
 	api := humago.New(mux, cfg)
 	s.registerMe(api)
+	s.registerFilters(api)
 	s.registerTenants(api)
+	s.registerOverview(api)
 	s.registerMembers(api)
 	s.registerPolicies(api)
 	s.registerPolicyTypes(api)
@@ -122,6 +128,7 @@ func (s *server) register(mux *http.ServeMux) huma.API {
 	s.registerDrift(api)
 	s.registerRuns(api)
 	s.registerStarts(api)
+	s.registerBulkStarts(api)
 	s.registerRestores(api)
 	s.registerNotifications(api)
 	s.registerAudit(api)

@@ -15,6 +15,7 @@ import (
 	"tenantatlas/shared/reason"
 	"tenantatlas/shared/run"
 	"tenantatlas/shared/start"
+	"tenantatlas/shared/summary"
 )
 
 // SelectionInput says which policies are meant: all, those named, or all that every
@@ -26,6 +27,7 @@ type SelectionInput struct {
 	Platforms []string `json:"platforms,omitempty" maxItems:"50"`
 	Search    string   `json:"search,omitempty" maxLength:"200" doc:"Part of the name"`
 	Missing   bool     `json:"missing,omitempty" doc:"Those of the set that have no version; only when adding to a set"`
+	Never     bool     `json:"never,omitempty" doc:"Those that were never captured"`
 }
 
 // BackupSetInput makes a backup set.
@@ -219,7 +221,7 @@ func itemView(tenantName string, b run.BackupSet) func(run.BackupItem) BackupIte
 func (s *server) selection(ctx context.Context, tenantID string, in SelectionInput, extra bool) (run.Selection, error) {
 	out := run.Selection(in)
 	out.Search = strings.TrimSpace(out.Search)
-	filters := len(out.Types)+len(out.Platforms) > 0 || out.Search != ""
+	filters := len(out.Types)+len(out.Platforms) > 0 || out.Search != "" || out.Never
 	ways := 0
 	for _, given := range []bool{out.All, len(out.Policies) > 0, filters, out.Missing} {
 		if given {
@@ -523,6 +525,7 @@ func (s *server) setOfLatest(ctx context.Context, who run.Initiator, set run.Bac
 	if err != nil {
 		return nil, s.problem(ctx, err, "backup set")
 	}
+	s.counted(ctx, made.TenantID, summary.Keeper.Sets)
 	out := &BackupSetStart{Status: http.StatusCreated, Location: setPath(made.TenantID, made.ID), ETag: revTag(made.Rev)}
 	if made.ID != set.ID {
 		out.Status = http.StatusOK
@@ -608,6 +611,7 @@ func (s *server) changeSet(ctx context.Context, path SetPath, need run.Role, ifM
 		audit := s.actor(ctx, run.AuditEvent{TenantID: b.TenantID, Event: event, Target: run.Target{Kind: run.TargetBackupSet, ID: b.ID, Name: b.Name}})
 		b, err = s.Sets.UpdateBackupSet(ctx, b, audit)
 		if err == nil {
+			s.counted(ctx, b.TenantID, summary.Keeper.Sets)
 			return setOutput(b), nil
 		}
 		if !errors.Is(err, run.ErrConflict) {

@@ -223,7 +223,8 @@ func (s *server) registerRestores(api huma.API) {
 		Run      string   `path:"run"`
 		Actions  []string `query:"action,explode" enum:"create,update,delete,none,blocked" doc:"Repeat for several"`
 		Statuses []string `query:"outcome,explode" enum:"succeeded,failed,skipped" doc:"failed: what could not be compared. Repeat for several"`
-		Code     string   `query:"reason" maxLength:"64" doc:"Only items with this reason code"`
+		Codes    []string `query:"reason,explode" maxItems:"100" doc:"Only items with this reason code. Repeat for several"`
+		Search   string   `query:"q" maxLength:"200" doc:"Part of the name"`
 	}
 	huma.Register(api, op(http.MethodGet, tenant+"/runs/{run}/plan", "getPlan", "Read the plan that a preview made", "restores", http.StatusOK, http.StatusNotFound),
 		func(ctx context.Context, in *planInput) (*struct{ Body PlanView }, error) {
@@ -231,7 +232,7 @@ func (s *server) registerRestores(api huma.API) {
 			if err != nil {
 				return nil, err
 			}
-			q := run.OutcomeQuery{TenantID: in.Tenant, RunID: in.Run, Code: in.Code}
+			q := run.OutcomeQuery{TenantID: in.Tenant, RunID: in.Run, Codes: in.Codes, Search: strings.TrimSpace(in.Search)}
 			for _, v := range in.Actions {
 				q.Actions = append(q.Actions, run.PlanAction(v))
 			}

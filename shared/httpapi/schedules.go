@@ -13,6 +13,7 @@ import (
 	"tenantatlas/shared/reason"
 	"tenantatlas/shared/run"
 	"tenantatlas/shared/schedule"
+	"tenantatlas/shared/summary"
 )
 
 // ScheduleInput makes a schedule.
@@ -418,9 +419,10 @@ func (s *server) scheduleEvent(ctx context.Context, sch run.Schedule, event stri
 	return s.actor(ctx, run.AuditEvent{TenantID: sch.TenantID, Event: event, Operation: sch.Operation, Target: run.Target{Kind: run.TargetSchedule, ID: sch.ID, Name: sch.Name}})
 }
 
-// apply tells the timetable. What fails is made up for by a sweep; the schedule
+// apply tells the timetable, and counts the schedules for the overview. What fails is made up for by a sweep; the schedule
 // says so until then.
 func (s *server) apply(ctx context.Context, sch run.Schedule) run.Schedule {
+	s.counted(ctx, sch.TenantID, summary.Keeper.Schedules)
 	err := schedule.Applier{Schedules: s.Schedules, Timetable: s.Timetable}.Apply(ctx, sch)
 	if err != nil {
 		s.Log.ErrorContext(ctx, "timetable was not told", "requestId", requestID(ctx), "tenant", sch.TenantID, "schedule", sch.ID, "error", err)

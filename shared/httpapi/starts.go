@@ -81,6 +81,36 @@ func (s *server) registerStarts(api huma.API) {
 		})
 }
 
+// BulkSnapshotInput chooses the policies of one capture of several.
+type BulkSnapshotInput struct {
+	Selection SelectionInput `json:"selection" doc:"Policies, or filters that the run resolves when it begins"`
+}
+
+func (s *server) registerBulkStarts(api huma.API) {
+	type bulkStart struct {
+		StartHeaders
+		Tenant string `path:"tenant"`
+		Body   BulkSnapshotInput
+	}
+	bulk := startOp("/v1/tenants/{tenant}/snapshots", "startSnapshots", "Capture several policies, each as a new version")
+	huma.Register(api, bulk, func(ctx context.Context, in *bulkStart) (*StartOutput, error) {
+		if _, err := s.member(ctx, in.Tenant, run.OpCaptureSnapshot.Role()); err != nil {
+			return nil, s.problem(ctx, err, "tenant")
+		}
+		sel, err := s.selection(ctx, in.Tenant, in.Body.Selection, false)
+		if err != nil {
+			return nil, s.problem(ctx, err, "policy")
+		}
+		scope, err := lockScope("policies", sel)
+		if err != nil {
+			return nil, s.problem(ctx, err, "policy")
+		}
+		return s.start(ctx, start.Request{
+			TenantID: in.Tenant, Operation: run.OpCaptureSnapshot, Scope: scope, Input: run.SnapshotInput{Selection: sel}, IdempotencyKey: in.IdempotencyKey,
+		}, "policy")
+	})
+}
+
 // knownTypes checks a list of policy types and brings it into its one form.
 func knownTypes(ctx context.Context, field string, types []string) ([]string, error) {
 	for i, id := range types {

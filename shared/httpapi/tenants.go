@@ -178,23 +178,6 @@ func (s *server) registerTenants(api huma.API) {
 			return &tenantOutput{Status: http.StatusCreated, ETag: revTag(1), Location: "/v1/tenants/" + t.ID, Body: tenantView(t, "")}, nil
 		})
 
-	type listInput struct{ PageInput }
-	huma.Register(api, op(http.MethodGet, "/v1/tenants", "listTenants", "List the tenants that the caller is a member of", "tenants", http.StatusOK),
-		func(ctx context.Context, in *listInput) (*ListOutput[MembershipView], error) {
-			const question = "tenants"
-			req, err := in.request(ctx, question)
-			if err != nil {
-				return nil, s.problem(ctx, err, "tenant")
-			}
-			page, err := s.Tenants.Memberships(ctx, principal(ctx).UserID, req)
-			if err != nil {
-				return nil, s.problem(ctx, err, "tenant")
-			}
-			return listOf(ctx, question, page, func(m run.Member) MembershipView {
-				return MembershipView{ID: m.TenantID, Name: m.TenantName, Role: string(m.Role)}
-			}), nil
-		})
-
 	type tenantInput struct {
 		Tenant string `path:"tenant"`
 	}
@@ -348,13 +331,6 @@ func (s *server) renameMemberships(ctx context.Context, t run.Tenant) {
 			return
 		}
 	}
-}
-
-// MembershipView is one tenant in the caller's list.
-type MembershipView struct {
-	ID   string `json:"id"`
-	Name string `json:"name"`
-	Role string `json:"role" enum:"viewer,operator,restorer,owner"`
 }
 
 // MeView is who the caller is.

@@ -72,11 +72,19 @@ type Notifier struct {
 	// Follow does what else the end of a run brings about. It is done before the end
 	// is confirmed, so it may be done again. nil: nothing.
 	Follow func(ctx context.Context, r run.Run) error
+	// Begin does what a new run brings about beside its notification. What it does need
+	// not be made up for when the stream told nothing. nil: nothing.
+	Begin func(ctx context.Context, r run.Run) error
 }
 
 // Changed handles one change of a run. It can be repeated.
 func (n Notifier) Changed(ctx context.Context, old *run.Run, now run.Run) error {
 	note, ok := For(old, now)
+	if old == nil && !now.Status.Terminal() && n.Begin != nil {
+		if err := n.Begin(ctx, now); err != nil {
+			return fmt.Errorf("follow up on new run %s: %w", now.ID, err)
+		}
+	}
 	switch {
 	case !now.Status.Terminal() && ok:
 		return n.put(ctx, note)

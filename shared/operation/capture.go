@@ -37,9 +37,31 @@ const MaxPayloadBytes = 24 << 20
 
 func newCapture(s session) engine.Operation { return capture{session: s} }
 
-func (c capture) Plan(context.Context) ([]run.Item, error) {
-	t := c.run.Target
-	return []run.Item{{Key: t.ID, Kind: run.KindPolicy, Name: t.Name, Type: t.Type}}, nil
+// single reports whether the run is about one policy, which is its target.
+func (c capture) single() bool { return c.run.Target.Kind == run.TargetPolicy }
+
+// Plan is the policy that the run is about, or those that its selection means now.
+func (c capture) Plan(ctx context.Context) ([]run.Item, error) {
+	if t := c.run.Target; c.single() {
+		return []run.Item{{Key: t.ID, Kind: run.KindPolicy, Name: t.Name, Type: t.Type}}, nil
+	}
+	var in run.SnapshotInput
+	if err := json.Unmarshal(c.run.Input, &in); err != nil {
+		return nil, fmt.Errorf("read input of run: %w", err)
+	}
+	all, err := c.Policies.AllPolicies(ctx, c.tenant.ID)
+	if err != nil {
+		return nil, fmt.Errorf("read inventory: %w", err)
+	}
+	chosen := in.Selection.Choose(all)
+	if len(chosen) > run.MaxSetPolicies {
+		return nil, &engine.Fail{Failure: run.Failure{Code: string(reason.TooManyPolicies), Params: map[string]string{string(reason.FieldPolicies): strconv.Itoa(len(chosen))}}}
+	}
+	items := make([]run.Item, 0, len(chosen))
+	for _, p := range chosen {
+		items = append(items, run.Item{Key: p.ID, Kind: run.KindPolicy, Name: p.Name, Type: p.Type})
+	}
+	return items, nil
 }
 
 func (c capture) Act(ctx context.Context, item run.Item) (run.Outcome, error) {
@@ -48,6 +70,9 @@ func (c capture) Act(ctx context.Context, item run.Item) (run.Outcome, error) {
 		return run.Outcome{}, fmt.Errorf("read policy record: %w", err)
 	}
 	got, err := c.capture(ctx, p)
+	if !c.single() {
+		delete(got.outcome.Numbers, string(reason.FieldVersion)) // a sum of versions means nothing
+	}
 	return settle(got.outcome, err)
 }
 

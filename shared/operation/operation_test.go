@@ -415,6 +415,33 @@ func TestCaptureIsComplete(t *testing.T) {
 	}
 }
 
+// Several policies are captured by one run: those named, or those that filters mean
+// when it begins.
+func TestCaptureOfSeveralPolicies(t *testing.T) {
+	b := newBed(t, graphsim.TenantSpec{Builtin: "contoso"})
+	b.mustSync()
+	p := b.policy("ACSC Windows")
+	captureAll := func(sel run.Selection) (run.Run, []run.Outcome) {
+		return b.do(start.Request{Operation: run.OpCaptureSnapshot, Scope: run.Hash(fmt.Sprintf("%+v", sel)), Input: run.SnapshotInput{Selection: sel}})
+	}
+	r, outcomes := captureAll(run.Selection{Policies: []string{p.ID}})
+	if r.Status != run.StatusSucceeded || r.Target.Kind != run.TargetTenant || len(outcomes) != 1 || outcomes[0].Item.Key != p.ID || outcomes[0].Version != 1 || r.Totals["version"] != 0 {
+		t.Fatalf("of one named: %s %s, %+v %v", r.Status, code(r.Failure), outcomes, r.Totals)
+	}
+	all, err := b.store.AllPolicies(t.Context(), tenantID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, outcomes = captureAll(run.Selection{Never: true, Types: []string{p.Type}})
+	never := run.Selection{Never: true, Types: []string{p.Type}}.Choose(all)
+	if r.Status != run.StatusSucceeded || len(outcomes) != len(never) || len(never) == 0 || slices.ContainsFunc(outcomes, func(o run.Outcome) bool { return o.Item.Key == p.ID || o.Version != 1 }) {
+		t.Fatalf("of those never captured: %s %s, %d of %d", r.Status, code(r.Failure), len(outcomes), len(never))
+	}
+	if r, outcomes = captureAll(run.Selection{Never: true, Types: []string{p.Type}, Search: "again"}); r.Status != run.StatusSucceeded || len(outcomes) > 0 {
+		t.Errorf("of none: %s, %d outcomes", r.Status, len(outcomes))
+	}
+}
+
 // Content that did not change makes no new version and says so; content that
 // did makes the next.
 func TestUnchangedContentMakesNoVersion(t *testing.T) {

@@ -70,6 +70,14 @@ var operations = map[string]operationWords{
 	},
 }
 
+// capturedMany are the words of a capture of several policies.
+var capturedMany = operationWords{
+	title: "Capture", queued: "Capture of policies queued", running: "Capture of policies started",
+	done:    "Captured {total policies}",
+	partial: "Captured {succeeded|some} of {total policies}: {failed|some} failed",
+	failed:  "Capture of policies failed", verb: "Capturing", past: "Captured", noun: "policies",
+}
+
 var generalWords = operationWords{
 	title: "Run", queued: "Run queued", running: "Run started", done: "Run ended: {total items}",
 	partial: "Run ended with gaps: {failed items|some items} failed", failed: "Run failed",
@@ -94,13 +102,17 @@ func OperationTitle(operation string) string { return words(operation).title }
 func NotificationTitle(operation, kind string, params Params) string {
 	w, p := words(operation), params.Clean()
 	total, known := p.number(FieldTotal)
+	one := operation == "policy.capture_snapshot" && p[string(FieldName)] != ""
+	if operation == "policy.capture_snapshot" && !one {
+		w = capturedMany
+	}
 	switch kind {
 	case "queued":
 		return render(w.queued, p)
 	case "running":
 		return render(w.running, p)
 	case "succeeded":
-		if operation == "policy.capture_snapshot" {
+		if one {
 			if n, ok := p.number(FieldUnchanged); ok && n > 0 {
 				return render(`{"name} is unchanged`, p)
 			}

@@ -119,8 +119,8 @@ func StatusSentence(p Progress) string {
 			return p.failed() // it was ended before its last item
 		}
 		// What these found says more than how many items they had.
-		switch p.Operation {
-		case "connection.test", "inventory.sync", "policy.capture_snapshot":
+		switch {
+		case p.Operation == "connection.test", p.Operation == "inventory.sync", p.Operation == "policy.capture_snapshot" && p.ItemName != "":
 			params := p.Params.Clean()
 			if params == nil {
 				params = Params{}

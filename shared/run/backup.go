@@ -20,6 +20,13 @@ type Selection struct {
 	// Missing are those of the set that have no captured version, for adding to it
 	// again what failed.
 	Missing bool `json:"missing,omitempty"`
+	// Never is a filter: those that were never captured.
+	Never bool `json:"never,omitempty"`
+}
+
+// SnapshotInput is the input of a policy.capture_snapshot of several policies.
+type SnapshotInput struct {
+	Selection Selection `json:"selection"`
 }
 
 // Explicit reports whether the policies are named one by one.
@@ -42,6 +49,7 @@ func (s Selection) Choose(all []Policy) []Policy {
 				continue
 			}
 		case p.VanishedAt != nil,
+			s.Never && p.LatestVersion > 0,
 			len(s.Types) > 0 && !slices.Contains(s.Types, p.Type),
 			len(s.Platforms) > 0 && !slices.Contains(s.Platforms, p.Platform),
 			search != "" && !strings.Contains(strings.ToLower(p.Name), search):

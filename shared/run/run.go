@@ -198,13 +198,16 @@ type Run struct {
 	// screen, so runs that people started go first.
 	Scheduled bool
 
-	Status     Status
-	Waiting    *Waiting // only while running
-	Failure    *Failure // why the run as a whole failed
-	Counts     Counts
-	Untouched  int            // of the skipped: items that the run ended before
-	Totals     map[string]int // sums of the outcomes' Numbers
-	PlanDigest string         // over what was planned so far, see ChainDigest
+	Status    Status
+	Waiting   *Waiting // only while running
+	Failure   *Failure // why the run as a whole failed
+	Counts    Counts
+	Untouched int            // of the skipped: items that the run ended before
+	Totals    map[string]int // sums of the outcomes' Numbers
+	// Reasons counts the outcomes that have a code, by what became of the item and the
+	// code.
+	Reasons    map[OutcomeReason]int
+	PlanDigest string // over what was planned so far, see ChainDigest
 	CreatedAt  time.Time
 	StartedAt  *time.Time // first claim
 	FinishedAt *time.Time
@@ -277,6 +280,32 @@ func AddTotals(a, b map[string]int) map[string]int {
 	return sum
 }
 
+// OutcomeReason is what became of items, and why.
+type OutcomeReason struct {
+	Status OutcomeStatus
+	Code   string
+}
+
+// MarshalText is for JSON, where it is the key of a map.
+func (r OutcomeReason) MarshalText() ([]byte, error) {
+	return []byte(string(r.Status) + ":" + r.Code), nil
+}
+
+// AddReasons returns the counts with those of some more outcomes.
+func AddReasons(reasons map[OutcomeReason]int, outcomes ...Outcome) map[OutcomeReason]int {
+	sum := maps.Clone(reasons)
+	for _, o := range outcomes {
+		if o.Code == "" {
+			continue
+		}
+		if sum == nil {
+			sum = map[OutcomeReason]int{}
+		}
+		sum[OutcomeReason{o.Status, o.Code}]++
+	}
+	return sum
+}
+
 // OutcomeStatus is what became of an item.
 type OutcomeStatus string
 
@@ -342,6 +371,8 @@ type Lock struct {
 	ActiveRunID string
 	PayloadHash string
 	LastRunID   string
+	// Succeeded is the last run of the key that ended with nothing failed.
+	Succeeded string
 }
 
 // Dispatch is the message that makes a worker look at a run. It is a hint: the
@@ -400,6 +431,18 @@ type Rest struct {
 
 // Untouched is how many of the n items of the rest were not begun.
 func (r Rest) Untouched(n int) int { return n - min(r.Unknown.Len(), n) }
+
+// Reasons are those of the n items of the rest.
+func (r Rest) Reasons(n int) map[OutcomeReason]int {
+	reasons := map[OutcomeReason]int{}
+	if untouched := r.Untouched(n); untouched > 0 {
+		reasons[OutcomeReason{OutcomeSkipped, r.Code}] = untouched
+	}
+	if unknown := n - r.Untouched(n); unknown > 0 {
+		reasons[OutcomeReason{OutcomeFailed, CodeOutcomeUnknown}] = unknown
+	}
+	return reasons
+}
 
 // Outcome is that of the i-th item of the rest.
 func (r Rest) Outcome(i int, item Item, at time.Time) Outcome {

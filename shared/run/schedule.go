@@ -186,8 +186,14 @@ type DriftQuery struct {
 	Types    []string
 	PolicyID string
 	RunID    string
-	Open     *bool // whether it was not yet marked as expected
+	Search   string    // part of the policy's name, case-insensitive
+	From     time.Time // found at or after
+	Open     *bool     // whether it was not yet marked as expected
 }
+
+// DriftSlack is how long before it finds drift a run may have begun at the most: ids of
+// drift sort by the beginning of the run.
+const DriftSlack = 48 * time.Hour
 
 // Drifts keeps drift.
 type Drifts interface {
@@ -197,7 +203,8 @@ type Drifts interface {
 	Drift(ctx context.Context, tenantID, driftID string) (Drift, error)
 	// ListDrift lists drift, newest first, strong.
 	ListDrift(ctx context.Context, q DriftQuery, p PageRequest) (Page[Drift], error)
-	// MarkDrift marks one as expected. The first mark stands. ErrNotFound.
+	// MarkDrift marks one as expected, and takes it off the open drift of the tenant's
+	// summary. The first mark stands. ErrNotFound.
 	MarkDrift(ctx context.Context, tenantID, driftID string, by Initiator, at time.Time) (Drift, error)
 }
 

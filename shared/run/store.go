@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -168,7 +169,7 @@ type SliceCommit struct {
 // Invariants that hold after every call: at most one non-terminal run per
 // (tenant, key); Lock.ActiveRunID = r if and only if run r is not terminal;
 // terminal runs do not change; Epoch, Seq and DispatchSeq do not decrease;
-// Counts and Totals are the sums of the stored outcomes; the number of chunks
+// Counts, Totals and Reasons are the sums of the stored outcomes; the number of chunks
 // is Seq; the outcomes of a terminal run that was planned are as many as its
 // items; no write by an epoch older than the run's.
 type Runs interface {
@@ -249,11 +250,21 @@ type Runs interface {
 	// OpenShards at a time. Index read: it may lag.
 	Unnotified(ctx context.Context, shard int, p PageRequest) (Page[RunRef], error)
 
-	// ListRuns lists runs of a tenant, newest first.
+	// ListRuns lists runs of a tenant, newest first unless the query says otherwise.
 	ListRuns(ctx context.Context, q RunQuery, p PageRequest) (Page[Run], error)
 	// ActiveRuns lists the non-terminal runs of one initiator (Initiator.ID) over all
 	// tenants, newest first. Index read: may lag by a second.
 	ActiveRuns(ctx context.Context, initiatorID string, p PageRequest) (Page[Run], error)
+	// RunsByRef reads those of the runs that there are, strong, in the order of the
+	// references. At most 200.
+	RunsByRef(ctx context.Context, refs []RunRef) ([]Run, error)
+	// LaterSuccesses says of which runs of the tenant a later one for the same (with
+	// the same KeyHash) ended with nothing failed: by their ids, the id of the last such
+	// run. Strong.
+	LaterSuccesses(ctx context.Context, tenantID string, runs []Run) (map[string]string, error)
+	// RecentStatuses reads how the newest runs of a tenant stand, newest first, at most
+	// n and 200. Index read: may lag by a second.
+	RecentStatuses(ctx context.Context, tenantID string, n int) ([]Status, error)
 	// Outcomes lists the stored outcomes of a run in the order of the plan.
 	Outcomes(ctx context.Context, q OutcomeQuery, p PageRequest) (Page[Outcome], error)
 }
@@ -273,8 +284,10 @@ type RunQuery struct {
 	Statuses    []Status
 	Operations  []Operation
 	PolicyID    string
+	TargetID    string    // of whatever kind
 	InitiatorID string    // see Initiator.ID
 	From, To    time.Time // of creation; From included, To excluded
+	Oldest      bool      // the oldest first
 }
 
 // OutcomeQuery filters outcomes of one run.
@@ -282,23 +295,42 @@ type OutcomeQuery struct {
 	TenantID string
 	RunID    string
 	Statuses []OutcomeStatus
-	Code     string
+	Codes    []string     // any of them
+	Search   string       // part of the item's name, case-insensitive
 	Actions  []PlanAction // of outcomes that plan something
+	// Attention leaves out what succeeded, but with a code that is not among Quiet.
+	Attention bool
+	Quiet     []string
 }
 
 // Matches reports whether the filter lets an outcome through.
 func (q OutcomeQuery) Matches(o Outcome) bool {
-	return (len(q.Statuses) == 0 || slices.Contains(q.Statuses, o.Status)) && (q.Code == "" || q.Code == o.Code) &&
+	return (len(q.Statuses) == 0 || slices.Contains(q.Statuses, o.Status)) && (len(q.Codes) == 0 || slices.Contains(q.Codes, o.Code)) &&
+		(q.Search == "" || strings.Contains(strings.ToLower(o.Item.Name), strings.ToLower(q.Search))) &&
+		(!q.Attention || o.Status != OutcomeSucceeded || o.Code != "" && !slices.Contains(q.Quiet, o.Code)) &&
 		(len(q.Actions) == 0 || o.Planned != nil && slices.Contains(q.Actions, o.Planned.Action))
 }
 
 // PolicyQuery filters policies of one tenant.
 type PolicyQuery struct {
-	TenantID string
-	Types    []string
-	Platform string
-	Search   string // substring of the name, case-insensitive
-	Vanished *bool  // nil: both
+	TenantID  string
+	Types     []string
+	Platforms []string
+	Search    string // substring of the name, case-insensitive
+	Vanished  *bool  // nil: both
+	Captured  *bool  // ever; nil: both
+	// CapturedFrom and CapturedTo bound the last capture: From included, To excluded.
+	CapturedFrom, CapturedTo time.Time
+	Descending               bool // by name
+}
+
+// Matches reports whether the filter lets a policy of its tenant through.
+func (q PolicyQuery) Matches(p Policy) bool {
+	return (len(q.Types) == 0 || slices.Contains(q.Types, p.Type)) && (len(q.Platforms) == 0 || slices.Contains(q.Platforms, p.Platform)) &&
+		(q.Vanished == nil || *q.Vanished == (p.VanishedAt != nil)) && (q.Captured == nil || *q.Captured == (p.LatestVersion > 0)) &&
+		(q.CapturedFrom.IsZero() || p.LastCapturedAt != nil && !p.LastCapturedAt.Before(q.CapturedFrom)) &&
+		(q.CapturedTo.IsZero() || p.LastCapturedAt != nil && p.LastCapturedAt.Before(q.CapturedTo)) &&
+		strings.Contains(strings.ToLower(p.Name), strings.ToLower(q.Search))
 }
 
 // NewVersion is a capture to be stored as the policy's next version.
@@ -314,7 +346,8 @@ type Policies interface {
 	// PoliciesByID reads those of the policies that there are, strong, in no order.
 	// LastSeenAt is not filled.
 	PoliciesByID(ctx context.Context, tenantID string, policyIDs []string) ([]Policy, error)
-	// ListPolicies lists policies by name. LastSeenAt is filled.
+	// ListPolicies lists policies by name, ascending unless the query says otherwise.
+	// LastSeenAt is filled.
 	ListPolicies(ctx context.Context, q PolicyQuery, p PageRequest) (Page[Policy], error)
 	// AllPolicies reads the whole inventory of a tenant, strong: for a sync.
 	AllPolicies(ctx context.Context, tenantID string) ([]Policy, error)
@@ -368,13 +401,18 @@ type NotificationQuery struct {
 	UserID   string
 	TenantID string // "" for all
 	Unread   bool   // only unread ones
+	Kind     NotificationKind
+	// Operations of the runs that they tell of; none means all.
+	Operations []Operation
+	From, To   time.Time // From included, To excluded
 }
 
 // AuditQuery filters the audit events of one tenant.
 type AuditQuery struct {
 	TenantID string
-	Event    string
+	Events   []string // any of them; none means all
 	ActorID  string
+	TargetID string
 	RunID    string
 	From, To time.Time // From included, To excluded
 	// Now bounds the search when To is zero. A search without From looks back

@@ -81,7 +81,7 @@ func newListBed(t *testing.T) *listBed {
 	now, log := func() time.Time { return b.now }, slog.New(slog.DiscardHandler)
 	b.api = httpapi.New(httpapi.Deps{
 		Starter: &start.Starter{Runs: b.store, Now: now, Log: log},
-		Tenants: b.store, Runs: b.store, Policies: b.store, Records: b.store, Sets: b.store, Schedules: b.store, Drifts: b.store, Subscriptions: b.store,
+		Tenants: b.store, Runs: b.store, Policies: b.store, Records: b.store, Sets: b.store, Schedules: b.store, Drifts: b.store, Subscriptions: b.store, Summaries: b.store, Filters: b.store,
 		Now: now, Log: log, ConsoleURL: "https://console.example",
 		Deadline: func(run.Operation) time.Duration { return time.Hour },
 		Identify: func(*http.Request) (run.Principal, error) { return run.Principal{UserID: user}, nil },

@@ -101,8 +101,8 @@ func TestBadInputIsRefusedByFieldAndWritesNothing(t *testing.T) {
 		{viewer, "GET", x.path("/runs?sort=" + mark), nil, 422, "query.sort"},
 		{viewer, "GET", x.path("/policies?q=" + strings.Repeat("x", 201)), nil, 422, "query.q"},
 		{viewer, "GET", x.path("/policies?state=" + mark), nil, 422, "query.state"},
-		{viewer, "GET", "/v1/runs", nil, 422, "query.active"},
-		{viewer, "GET", "/v1/runs?active=false", nil, 422, "query.active"},
+		{viewer, "GET", "/v1/runs?active=perhaps", nil, 422, "query.active"},
+		{viewer, "GET", "/v1/runs?status=done", nil, 422, "query.status"},
 		// Identifiers.
 		{viewer, "GET", x.path("/policies/" + r.Target.ID + "/versions/0"), nil, 422, "path.number"},
 		{viewer, "GET", x.path("/policies/" + r.Target.ID + "/versions/one"), nil, 422, "path.number"},

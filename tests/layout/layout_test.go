@@ -40,10 +40,11 @@ var allowed = map[string][]string{
 	"shared/cancel":                  {"shared/run"},
 	"shared/restore":                 {"shared/run", "shared/reason", "shared/catalog", "shared/diff"},
 	"shared/backupset":               {"shared/run", "shared/reason"},
-	"shared/followup":                {"shared/run", "shared/reason", "shared/backupset", "shared/notifier"},
+	"shared/summary":                 {"shared/run", "shared/reason"},
+	"shared/followup":                {"shared/run", "shared/reason", "shared/backupset", "shared/notifier", "shared/summary"},
 	"shared/schedule":                {"shared/run", "shared/reason", "shared/start"},
 	"shared/operation":               {"shared/run", "shared/engine", "shared/graph", "shared/ratelimit", "shared/reason", "shared/catalog", "shared/diff", "shared/restore"},
-	"shared/httpapi":                 {"shared/run", "shared/start", "shared/cancel", "shared/reason", "shared/catalog", "shared/diff", "shared/backupset", "shared/cadence", "shared/schedule", "shared/restore"},
+	"shared/httpapi":                 {"shared/run", "shared/start", "shared/cancel", "shared/reason", "shared/catalog", "shared/diff", "shared/backupset", "shared/cadence", "shared/schedule", "shared/restore", "shared/summary"},
 	"shared/signin":                  {"shared/run", "shared/httpapi"},
 	"tests/graphsim/schema":          nil,
 }

@@ -5,6 +5,7 @@ package main
 var (
 	conformance = []string{"-run", "^TestConformance$/^dynamodb-local$", "./shared/dynamostore"}
 	setRules    = []string{"-run", "^TestConformance$/^dynamodb-local$/^(BackupSets|Schedules|Drifts)$", "./shared/dynamostore"}
+	sumRules    = []string{"-run", "^TestConformance$/^dynamodb-local$/^Summaries$", "./shared/dynamostore"}
 	startRules  = []string{"-run", "^TestConformance$/^dynamodb-local$/^Runs$/^start", "./shared/dynamostore"}
 	tenantRules = []string{"-run", "^TestConformance$/^dynamodb-local$/^Tenants$", "./shared/dynamostore"}
 	faultRules  = []string{"-run", "^TestConformance$/^dynamodb-local$/^FaultsWithoutSDKRetries$", "./shared/dynamostore"}
@@ -30,6 +31,10 @@ const (
 	storeSets     = "shared/dynamostore/sets.go"
 	storeSched    = "shared/dynamostore/schedules.go"
 	storeDrift    = "shared/dynamostore/drift.go"
+	storeSum      = "shared/dynamostore/summaries.go"
+	summaryGo     = "shared/summary/summary.go"
+	needsGo       = "shared/summary/needs.go"
+	overviewGo    = "shared/httpapi/overview.go"
 	storeTen      = "shared/dynamostore/tenants.go"
 	memstore      = "shared/run/memstore/memstore.go"
 	engineGo      = "shared/engine/engine.go"
@@ -301,4 +306,24 @@ var mutants = []mutant{
 	{"an old plan is applied", restoresGo, "\tcase !s.Now().Before(planUntil(plan)):\n\t\tp :=", "\tcase false:\n\t\tp :=", restores},
 	{"two restores at once", restoresGo, "Operation: run.OpRestoreRerun, Lock: liveRestore,", "Operation: run.OpRestoreRerun,", restores},
 	{"what a re-run did is not marked", followGo, ", f.supersede(ctx, r))", ")", restores},
+
+	// Summaries and overviews.
+	{"an earlier end replaces a later one", storeSum, "\te.when(\"(attribute_not_exists(%[1]s) OR %[1]s.%[2]s < %[3]s)\", e.name(attr), e.name(attrEndedKey), e.text(endedKey(r)))\n", "", sumRules},
+	{"an old count stands", storeSum, "\t\te.whenNumber(attrRev, rev)\n", "\t\te.whenPresent()\n", sumRules},
+	{"marked drift is counted on", storeDrift, "e), s.driftMarked(tenantID)}", "e)}", sumRules},
+	{"a list shows tenants of others", storeSum, "\t\tif tenant == nil || member == nil {\n", "\t\tif tenant == nil {\n", sumRules},
+	{"a stray run is active for ever", summaryGo, "\t\tif err := k.Store.NoteActive(ctx, have.TenantID, id, false); err != nil {\n", "\t\tif err != nil {\n", []string{"./shared/summary"}},
+	{"a run that was made up for wants a person", needsGo, "\t\treturn later(run.OpRestoreRerun)\n", "\t\treturn false\n", api},
+	{"the chips count what is shown alone", overviewGo, "\t\t\tif t.shown(show) {\n", "\t\t\tif t.shown(show) && t.shown(in.Show) {\n", api},
+	{"an ended run is active", overviewGo, "errors.Is(err, run.ErrNotFound) || err == nil && r.Status.Terminal():\n\t\t\tn--", "errors.Is(err, run.ErrNotFound):\n\t\t\tn--", api},
+	{"an earlier success makes up for a failure", "shared/dynamostore/runlists.go", "if id := succeeded[r.KeyHash]; id > r.ID {", "if id := succeeded[r.KeyHash]; id != \"\" {", conformance},
+	{"runs of tenants that one left are listed", "shared/httpapi/runs.go", "if keep(r) && visible(r.TenantID) {", "if keep(r) {", api},
+	{"the rest of a run has no reasons", storeRuns, "\te.addReasons(end.Rest.Reasons(left))\n", "", conformance},
+	{"what a re-run did is offered again", "shared/httpapi/runs.go", "open := r.Counts.Failed + r.Counts.Skipped - done; open > 0", "open := r.Counts.Failed + r.Counts.Skipped; open > 0", api},
+	{"notes need no attention", "shared/run/store.go", "\t\t(!q.Attention || o.Status != OutcomeSucceeded || o.Code != \"\" && !slices.Contains(q.Quiet, o.Code)) &&\n", "\t\t(!q.Attention || o.Status != OutcomeSucceeded) &&\n", api},
+	{"what was captured is captured as never captured", "shared/run/backup.go", "\t\t\ts.Never && p.LatestVersion > 0,\n", "", operations},
+	{"a filter that another page saved is lost", "shared/dynamostore/filters.go", "\t\te.whenNumber(attrRev, rev)\n", "\t\te.whenPresent()\n", []string{"-run", "^TestConformance$/^dynamodb-local$/^SavedFilters$", "./shared/dynamostore"}},
+	{"filters are saved in tenants of others", "shared/httpapi/filters.go", "\t_, err := s.member(ctx, tenantID, run.RoleViewer)\n\treturn err\n", "\treturn nil\n", api},
+	{"a spreadsheet takes a name for a formula", "shared/httpapi/audit.go", "\t\t\tline[i] = cell(line[i])\n", "\t\t\t_ = cell(line[i])\n", api},
+	{"drift that was found before is found since", "shared/dynamostore/queries.go", "\t\t\t\te.when(\"%s >= %s\", e.name(attrFoundAt), e.text(stamp(q.From)))\n", "\t\t\t\te.whenThere(attrFoundAt, true)\n", setRules},
 }

@@ -168,6 +168,7 @@ func (w *world) checkStored(f *fact) {
 		w.violated("2: %s is %s and its lock is held by %s", f.name, r.Status, w.name(in.Lock.ActiveRunID))
 	}
 	counts, totals := run.Counts{Total: r.Counts.Total}, map[string]int(nil)
+	var reasons map[run.OutcomeReason]int
 	if len(in.Chunks) != r.Seq {
 		w.violated("6: %s has %d chunks and seq %d", f.name, len(in.Chunks), r.Seq)
 	}
@@ -181,13 +182,13 @@ func (w *world) checkStored(f *fact) {
 			if n >= len(in.Plan) || in.Plan[n] != o.Item {
 				w.violated("6: %s: outcome %d is of %s, which is not that item of the plan", f.name, n, o.Item.Key)
 			}
-			counts, totals = counts.Add(o.Status), run.AddTotals(totals, o.Numbers)
+			counts, totals, reasons = counts.Add(o.Status), run.AddTotals(totals, o.Numbers), run.AddReasons(reasons, o)
 			w.checkOutcome(f, n, o)
 			n++
 		}
 	}
-	if counts != r.Counts || !reflect.DeepEqual(totals, r.Totals) || n != r.Cursor {
-		w.violated("5: %s has %+v, %v, cursor %d, its outcomes say %+v, %v, %d", f.name, r.Counts, r.Totals, r.Cursor, counts, totals, n)
+	if counts != r.Counts || !reflect.DeepEqual(totals, r.Totals) || !reflect.DeepEqual(reasons, r.Reasons) || n != r.Cursor {
+		w.violated("5: %s has %+v, %v, %v, cursor %d, its outcomes say %+v, %v, %v, %d", f.name, r.Counts, r.Totals, r.Reasons, r.Cursor, counts, totals, reasons, n)
 	}
 	if !ended {
 		return

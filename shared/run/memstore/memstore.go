@@ -56,6 +56,8 @@ type Store struct {
 	firings       map[[2]string]map[string]run.Firing // by the time they were due
 	drift         map[[2]string]run.Drift
 	subscriptions map[[2]string]run.Subscription
+	summaries     map[string]run.Summary
+	filters       map[[2]string]savedFilters
 }
 
 var (
@@ -80,6 +82,7 @@ func New() *Store {
 		sets: map[[2]string]run.BackupSet{}, counted: map[[2]string]string{}, items: map[[2]string]map[string]backupItem{},
 		schedules: map[[2]string]run.Schedule{}, firings: map[[2]string]map[string]run.Firing{},
 		links: map[[2]string][]run.RunLink{}, drift: map[[2]string]run.Drift{}, subscriptions: map[[2]string]run.Subscription{},
+		summaries: map[string]run.Summary{}, filters: map[[2]string]savedFilters{},
 	}
 }
 
@@ -125,7 +128,7 @@ func hooked(ctx context.Context, hook func(method string, done bool) error, meth
 func copyRun(r *run.Run) run.Run {
 	c := *r
 	c.Input = slices.Clone(r.Input)
-	c.Totals = maps.Clone(r.Totals)
+	c.Totals, c.Reasons = maps.Clone(r.Totals), maps.Clone(r.Reasons)
 	return c
 }
 
@@ -426,8 +429,9 @@ func (s *Store) CreateRun(ctx context.Context, n run.NewRun) error {
 		if n.LinkTo != "" {
 			s.links[linkKey] = append(s.links[linkKey], run.RunLink{RunID: r.ID, Kind: n.LinkKind})
 		}
-		last := s.locks[lockKey].LastRunID
-		s.locks[lockKey] = run.Lock{TenantID: r.TenantID, KeyHash: r.KeyHash, ActiveRunID: r.ID, PayloadHash: r.PayloadHash, LastRunID: last}
+		l := s.locks[lockKey]
+		l.TenantID, l.KeyHash, l.ActiveRunID, l.PayloadHash = r.TenantID, r.KeyHash, r.ID, r.PayloadHash
+		s.locks[lockKey] = l
 		s.keep(nil, r)
 		s.audit[auditKey(n.Audit)] = n.Audit
 		return nil
@@ -668,6 +672,7 @@ func (s *Store) CommitSlice(ctx context.Context, f run.Fence, c run.SliceCommit)
 			r.Counts = r.Counts.Add(o.Status)
 			r.Totals = run.AddTotals(r.Totals, o.Numbers)
 		}
+		r.Reasons = run.AddReasons(r.Reasons, c.Outcomes...)
 		r.Seq++
 		r.Cursor += len(c.Outcomes)
 		r.Intent, r.Attempts, r.Crashes, r.WaitedFor, r.UpdatedAt, r.LeaseUntil = c.Unsettled, 0, 0, nil, c.At, c.LeaseUntil
@@ -732,7 +737,7 @@ func (s *Store) End(ctx context.Context, f run.Fence, e run.RunEnd) (run.Run, er
 			for i, item := range s.plans[key][r.Cursor:] {
 				chunk.Outcomes = append(chunk.Outcomes, e.Rest.Outcome(i, item, e.At))
 			}
-			r.Counts = e.Rest.Add(r.Counts, left)
+			r.Counts, r.Reasons = e.Rest.Add(r.Counts, left), run.AddReasons(r.Reasons, chunk.Outcomes...)
 			r.Untouched = e.Rest.Untouched(left)
 			r.Seq++
 			r.Cursor += left
@@ -759,6 +764,9 @@ func (s *Store) end(r *run.Run, e run.RunEnd) error {
 		return errors.New("the lock is not the run's")
 	}
 	l.ActiveRunID, l.LastRunID = "", r.ID
+	if e.Status == run.StatusSucceeded {
+		l.Succeeded = r.ID
+	}
 	s.locks[lockKey] = l
 	at := e.At
 	r.Status, r.Failure, r.FinishedAt, r.UpdatedAt = e.Status, e.Failure, &at, e.At
@@ -867,17 +875,54 @@ func (s *Store) ListRuns(ctx context.Context, q run.RunQuery, p run.PageRequest)
 			(len(q.Statuses) == 0 || slices.Contains(q.Statuses, r.Status)) &&
 			(len(q.Operations) == 0 || slices.Contains(q.Operations, r.Operation)) &&
 			(q.PolicyID == "" || r.Target.Kind == run.TargetPolicy && r.Target.ID == q.PolicyID) &&
+			(q.TargetID == "" || r.Target.ID == q.TargetID) &&
 			(q.InitiatorID == "" || r.Initiator.ID() == q.InitiatorID) &&
 			(q.From.IsZero() || !r.CreatedAt.Before(q.From)) && (q.To.IsZero() || r.CreatedAt.Before(q.To))
-	})
+	}, !q.Oldest)
 }
 
 // ActiveRuns implements run.Runs.
 func (s *Store) ActiveRuns(ctx context.Context, initiatorID string, p run.PageRequest) (run.Page[run.Run], error) {
-	return s.runPage(ctx, "ActiveRuns", initiatorID, p, func(r run.Run) bool { return r.Initiator.ID() == initiatorID && !r.Status.Terminal() })
+	return s.runPage(ctx, "ActiveRuns", initiatorID, p, func(r run.Run) bool { return r.Initiator.ID() == initiatorID && !r.Status.Terminal() }, true)
 }
 
-func (s *Store) runPage(ctx context.Context, method string, question any, p run.PageRequest, keep func(run.Run) bool) (run.Page[run.Run], error) {
+// RunsByRef implements run.Runs.
+func (s *Store) RunsByRef(ctx context.Context, refs []run.RunRef) (found []run.Run, err error) {
+	err = s.do(ctx, "RunsByRef", func() error {
+		for _, ref := range refs {
+			if r, ok := s.runs[[2]string{ref.TenantID, ref.RunID}]; ok {
+				found = append(found, copyRun(r))
+			}
+		}
+		return nil
+	})
+	return found, err
+}
+
+// LaterSuccesses implements run.Runs.
+func (s *Store) LaterSuccesses(ctx context.Context, tenantID string, runs []run.Run) (later map[string]string, err error) {
+	later = map[string]string{}
+	err = s.do(ctx, "LaterSuccesses", func() error {
+		for _, r := range runs {
+			if l := s.locks[[2]string{tenantID, r.KeyHash}]; l.Succeeded > r.ID {
+				later[r.ID] = l.Succeeded
+			}
+		}
+		return nil
+	})
+	return later, err
+}
+
+// RecentStatuses implements run.Runs.
+func (s *Store) RecentStatuses(ctx context.Context, tenantID string, n int) (statuses []run.Status, err error) {
+	page, err := s.runPage(ctx, "RecentStatuses", tenantID, run.PageRequest{Limit: n}, func(r run.Run) bool { return r.TenantID == tenantID }, true)
+	for _, r := range page.Items {
+		statuses = append(statuses, r.Status)
+	}
+	return statuses, err
+}
+
+func (s *Store) runPage(ctx context.Context, method string, question any, p run.PageRequest, keep func(run.Run) bool, newest bool) (run.Page[run.Run], error) {
 	values := func(yield func(run.Run) bool) {
 		for _, r := range s.runs {
 			if !yield(copyRun(r)) {
@@ -885,7 +930,7 @@ func (s *Store) runPage(ctx context.Context, method string, question any, p run.
 			}
 		}
 	}
-	return list(ctx, s, method, question, p, values, keep, func(r run.Run) string { return stamp(r.CreatedAt) + r.ID }, true)
+	return list(ctx, s, method, question, p, values, keep, func(r run.Run) string { return stamp(r.CreatedAt) + r.ID }, newest)
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000000Z") }

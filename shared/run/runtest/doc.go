@@ -27,6 +27,8 @@ type Store interface {
 	run.Schedules
 	run.Drifts
 	run.Subscriptions
+	run.Summaries
+	run.SavedFilters
 }
 
 // Fault is what becomes of one request to the technology below.
@@ -211,16 +213,18 @@ func (w *world) check(runID, key string) run.Run {
 	r := w.stored(runID)
 	var counts run.Counts
 	var totals map[string]int
+	var reasons map[run.OutcomeReason]int
 	all := collect(w, func(p run.PageRequest) (run.Page[run.Outcome], error) {
 		return w.s.Outcomes(w.ctx(), run.OutcomeQuery{TenantID: w.tenant, RunID: runID}, p)
 	}, 7)
 	for _, o := range all {
 		counts = counts.Add(o.Status)
-		totals = run.AddTotals(totals, o.Numbers)
+		totals, reasons = run.AddTotals(totals, o.Numbers), run.AddReasons(reasons, o)
 	}
 	counts.Total = r.Counts.Total
 	same(w.t, "counts are the sums of the outcomes", r.Counts, counts)
 	same(w.t, "totals are the sums of the outcomes", r.Totals, totals)
+	same(w.t, "reasons are those of the outcomes", r.Reasons, reasons)
 	same(w.t, "the cursor is the number of outcomes", r.Cursor, len(all))
 	if r.Status.Terminal() && r.Planned {
 		same(w.t, "every item of an ended run has an outcome", len(all), r.Counts.Total)

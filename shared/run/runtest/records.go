@@ -21,6 +21,14 @@ func notification(w *world, user string, i int) run.Notification {
 	}
 }
 
+// every is each n-th of a list, from the one at the index on.
+func every[T any](all []T, n, from int) (some []T) {
+	for i := from; i < len(all); i += n {
+		some = append(some, all[i])
+	}
+	return some
+}
+
 // Records checks the contract of run.Records.
 func Records(t *testing.T, open Open) {
 	t.Run("notifications are kept once, newest first, over all tenants", func(t *testing.T) {
@@ -44,6 +52,11 @@ func Records(t *testing.T, open Open) {
 		same(t, "notifications", list(run.NotificationQuery{UserID: user}, 7), want)
 		same(t, "of one tenant", list(run.NotificationQuery{UserID: user, TenantID: first}, 4), want[15:])
 		same(t, "of another user", len(list(run.NotificationQuery{UserID: user + "x"}, 4)), 0)
+
+		same(t, "of one kind", list(run.NotificationQuery{UserID: user, Kind: run.NotifyQueued, Operations: []run.Operation{run.OpInventorySync, run.OpBackupSetAdd}}, 2), every(want, 3, 2))
+		same(t, "of another operation", len(list(run.NotificationQuery{UserID: user, Operations: []run.Operation{run.OpBackupSetAdd}}, 4)), 0)
+		same(t, "from and to", list(run.NotificationQuery{UserID: user, From: want[8].At, To: want[2].At}, 4), want[3:9])
+		same(t, "of one tenant, from and to", list(run.NotificationQuery{UserID: user, TenantID: first, From: want[18].At, To: want[2].At}, 4), want[15:19])
 
 		unread := list(run.NotificationQuery{UserID: user, Unread: true}, 3)
 		if len(unread) != 10 {
@@ -98,7 +111,8 @@ func Records(t *testing.T, open Open) {
 			same(t, "events", list(run.AuditQuery{Now: now}, limit), want)
 		}
 		same(t, "by actor", len(list(run.AuditQuery{Now: now, ActorID: "actor0"}, 3)), 14)
-		same(t, "by event", len(list(run.AuditQuery{Now: now, Event: run.AuditRunEnded}, 3)), 10)
+		same(t, "by event", len(list(run.AuditQuery{Now: now, Events: []string{run.AuditRunEnded, "x"}}, 3)), 10)
+		same(t, "by target", list(run.AuditQuery{Now: now, TargetID: want[7].Target.ID}, 3), want[7:8])
 		same(t, "by run", list(run.AuditQuery{Now: now, RunID: want[3].RunID}, 3), want[3:4])
 		same(t, "from and to", list(run.AuditQuery{From: want[30].At, To: want[5].At}, 4), want[6:31])
 		same(t, "two years later", len(list(run.AuditQuery{Now: now.AddDate(3, 0, 0)}, 4)), 0)
@@ -109,7 +123,7 @@ func Records(t *testing.T, open Open) {
 		for _, user := range []string{"a", "b"} {
 			w.must(w.s.Audit(w.ctx(), run.AuditEvent{TenantID: w.tenant, At: start, Event: run.AuditMemberSet, Target: run.Target{ID: user}}))
 		}
-		page, err := w.s.AuditEvents(w.ctx(), run.AuditQuery{TenantID: w.tenant, Event: run.AuditMemberSet, Now: start.Add(1)}, run.PageRequest{Limit: 10})
+		page, err := w.s.AuditEvents(w.ctx(), run.AuditQuery{TenantID: w.tenant, Events: []string{run.AuditMemberSet}, Now: start.Add(1)}, run.PageRequest{Limit: 10})
 		w.must(err)
 		if len(page.Items) != 2 {
 			t.Errorf("%d events", len(page.Items))

@@ -544,7 +544,7 @@ func slicesOfRun(t *testing.T, open Open) {
 			got := collect(w, func(p run.PageRequest) (run.Page[run.Outcome], error) { return w.s.Outcomes(w.ctx(), q, p) }, limit)
 			same(t, fmt.Sprint("outcomes by ", limit), got, want)
 		}
-		q := run.OutcomeQuery{TenantID: w.tenant, RunID: r.ID, Statuses: []run.OutcomeStatus{run.OutcomeFailed}, Code: "graph_forbidden"}
+		q := run.OutcomeQuery{TenantID: w.tenant, RunID: r.ID, Statuses: []run.OutcomeStatus{run.OutcomeFailed}, Codes: []string{"graph_forbidden"}}
 		got := collect(w, func(p run.PageRequest) (run.Page[run.Outcome], error) { return w.s.Outcomes(w.ctx(), q, p) }, 2)
 		if len(got) != r.Counts.Failed {
 			t.Errorf("%d failed outcomes listed, want %d", len(got), r.Counts.Failed)
@@ -765,7 +765,7 @@ func ends(t *testing.T, open Open) {
 			t.Errorf("%d ends won", won)
 		}
 		events := collect(w, func(p run.PageRequest) (run.Page[run.AuditEvent], error) {
-			return w.s.AuditEvents(w.ctx(), run.AuditQuery{TenantID: w.tenant, Event: run.AuditRunEnded, Now: w.now}, p)
+			return w.s.AuditEvents(w.ctx(), run.AuditQuery{TenantID: w.tenant, Events: []string{run.AuditRunEnded}, Now: w.now}, p)
 		}, 10)
 		if len(events) != 1 {
 			t.Errorf("%d ends in the audit trail", len(events))
@@ -820,6 +820,7 @@ func runLists(t *testing.T, open Open) {
 			want func(run.Run) bool
 		}{
 			"policy":    {run.RunQuery{PolicyID: runs[4].Target.ID}, func(r run.Run) bool { return r.ID == runs[4].ID }},
+			"target":    {run.RunQuery{TargetID: runs[4].Target.ID}, func(r run.Run) bool { return r.ID == runs[4].ID }},
 			"operation": {run.RunQuery{Operations: []run.Operation{run.OpInventorySync}}, func(run.Run) bool { return false }},
 			"initiator": {run.RunQuery{InitiatorID: w.owner, Statuses: []run.Status{run.StatusQueued}}, func(r run.Run) bool { return r.Status == run.StatusQueued }},
 			"from":      {run.RunQuery{From: runs[5].CreatedAt}, func(r run.Run) bool { return !r.CreatedAt.Before(runs[5].CreatedAt) }},
@@ -845,6 +846,43 @@ func runLists(t *testing.T, open Open) {
 			}
 			same(t, what, got, want)
 		}
+	})
+	t.Run("the oldest first", func(t *testing.T) {
+		w := *w
+		w.t = t
+		oldest := slices.Clone(runs)
+		slices.Reverse(oldest)
+		for _, limit := range []int{4, 200} {
+			same(t, "runs", list(&w, run.RunQuery{TenantID: w.tenant, Oldest: true}, limit), oldest)
+		}
+		some := run.RunQuery{TenantID: w.tenant, Oldest: true, From: oldest[3].CreatedAt, To: oldest[9].CreatedAt, Statuses: run.Statuses()}
+		same(t, "some runs", list(&w, some, 2), oldest[3:9])
+	})
+	t.Run("how the newest stand", func(t *testing.T) {
+		w := *w
+		w.t = t
+		var want []run.Status
+		for _, r := range runs[:6] {
+			want = append(want, r.Status)
+		}
+		eventually(t, "the index has them", func() bool {
+			got, err := w.s.RecentStatuses(w.ctx(), w.tenant, 6)
+			w.must(err)
+			return slices.Equal(got, want)
+		})
+		for tenant, n := range map[string]int{w.tenant: n, w.tenant + "1": 0, "": 0} {
+			got, err := w.s.RecentStatuses(w.ctx(), tenant, 200)
+			w.must(err)
+			same(t, "of "+tenant, len(got), n)
+		}
+	})
+	t.Run("runs are read by their references, in that order, as far as there are some", func(t *testing.T) {
+		w := *w
+		w.t = t
+		refs := []run.RunRef{{TenantID: w.tenant, RunID: runs[7].ID}, {TenantID: w.tenant + "1", RunID: runs[1].ID}, {TenantID: w.tenant, RunID: "run_#"}, {}, {TenantID: w.tenant, RunID: runs[2].ID}}
+		got, err := w.s.RunsByRef(w.ctx(), refs)
+		w.must(err)
+		same(t, "runs", got, []run.Run{runs[7], runs[2]})
 	})
 	t.Run("active runs are those not ended, over all tenants", func(t *testing.T) {
 		w := *w
@@ -877,6 +915,33 @@ func runLists(t *testing.T, open Open) {
 }
 
 func sweeps(t *testing.T, open Open) {
+	t.Run("a later success is known to the runs of its key before it, and to no other", func(t *testing.T) {
+		w := newWorld(t, open)
+		ended := func(key string, status run.Status) run.Run {
+			r := w.claim(w.create(key).ID, "worker")
+			r, err := w.s.SavePlan(w.ctx(), r.Fence(), items(1), w.tick())
+			w.must(err)
+			end := w.end(r, status)
+			o := run.Outcome{Item: items(1)[0], Status: run.OutcomeSucceeded, Attempts: 1, At: w.now}
+			if status == run.StatusFailed {
+				o.Status, o.Code, o.Failure = run.OutcomeFailed, "stuck", &run.Failure{Code: "stuck"}
+			}
+			r, err = w.commit(r, []run.Outcome{o}, &end)
+			w.must(err)
+			return r
+		}
+		first, other := ended("a", run.StatusFailed), ended("b", run.StatusFailed)
+		second, third := ended("a", run.StatusFailed), ended("a", run.StatusSucceeded)
+		fourth := ended("a", run.StatusFailed)
+		w.create("a")
+		runs := []run.Run{first, second, third, fourth, other}
+		got, err := w.s.LaterSuccesses(w.ctx(), w.tenant, runs)
+		w.must(err)
+		same(t, "later", got, map[string]string{first.ID: third.ID, second.ID: third.ID})
+		got, err = w.s.LaterSuccesses(w.ctx(), w.tenant+"1", runs)
+		w.must(err)
+		same(t, "in another tenant", len(got), 0)
+	})
 	t.Run("open runs are found until they end", func(t *testing.T) {
 		w := newWorld(t, open)
 		var made []run.Run
@@ -1113,7 +1178,7 @@ func cancels(t *testing.T, open Open) {
 					same(t, fmt.Sprint("outcomes by ", limit), got, all)
 				}
 				skipped := collect(w, func(p run.PageRequest) (run.Page[run.Outcome], error) {
-					return w.s.Outcomes(w.ctx(), run.OutcomeQuery{TenantID: w.tenant, RunID: r.ID, Code: run.CodeNotAttempted}, p)
+					return w.s.Outcomes(w.ctx(), run.OutcomeQuery{TenantID: w.tenant, RunID: r.ID, Codes: []string{run.CodeNotAttempted}}, p)
 				}, 10)
 				same(t, "outcomes by code", len(skipped), want.Skipped)
 			}
