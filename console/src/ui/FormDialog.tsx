@@ -7,6 +7,7 @@ import { ApiProblem } from '../api/problem';
 import { common as t } from '../texts';
 import { LiveRegions } from './LiveRegions';
 import { ProblemNotice } from './Notice';
+import { useReturnFocus } from './useReturnFocus';
 import s from './ui.module.css';
 
 /** For a Field: <Field {...fault('name')}>. */
@@ -44,6 +45,7 @@ export interface FormDialogProps {
 }
 
 export function FormDialog({ open, title, submit, check, onSubmit, onClose, children }: FormDialogProps) {
+  useReturnFocus(open);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
   const [faults, setFaults] = useState<Faults>({});
