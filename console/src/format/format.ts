@@ -47,6 +47,21 @@ export function ahead(iso: string, now: number = serverNow()): string {
 export const absolute = (iso: string): string => dayAndTime.format(Date.parse(iso));
 /** "21 Nov 2026". */
 export const formatDay = (iso: string): string => day.format(Date.parse(iso));
+/** "Mon 23 Nov 2026, 02:00" in a time zone that the browser knows; else in UTC. */
+export function inZone(iso: string, timeZone: string): string {
+  const options: Intl.DateTimeFormatOptions = { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit' };
+  try {
+    return new Intl.DateTimeFormat('en-GB', { ...options, timeZone }).format(Date.parse(iso));
+  } catch {
+    return `${new Intl.DateTimeFormat('en-GB', { ...options, timeZone: 'UTC' }).format(Date.parse(iso))} UTC`;
+  }
+}
+/** "2 h", "3 d": how long ago, in one unit. */
+export function age(iso: string, now: number = serverNow()): string {
+  const minutes = Math.max(0, Math.round((now - Date.parse(iso)) / 60_000));
+  if (minutes < 60) return `${minutes} min`;
+  return minutes < 48 * 60 ? `${Math.round(minutes / 60)} h` : `${Math.round(minutes / 1440)} d`;
+}
 /** "10:31". */
 export const clockTime = (at: string | number): string => clock.format(typeof at === 'number' ? at : Date.parse(at));
 /** "10:31:04". */

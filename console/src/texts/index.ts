@@ -1,6 +1,8 @@
 // All English sentences, by area. A page imports its own from here; a translation
 // is a second folder beside en.
 export { common } from './en/common';
+export { credential } from './en/credential';
+export { filtering } from './en/filtering';
 export { shell, shortcutTexts } from './en/shell';
 export { signin } from './en/signin';
 export { notifications } from './en/notifications';

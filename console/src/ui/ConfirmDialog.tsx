@@ -5,6 +5,7 @@ import { useState, type ReactNode } from 'react';
 import { common as t } from '../texts';
 import { LiveRegions } from './LiveRegions';
 import { ProblemNotice } from './Notice';
+import { useReturnFocus } from './useReturnFocus';
 import s from './ui.module.css';
 
 export interface ConfirmDialogProps {
@@ -21,6 +22,7 @@ export interface ConfirmDialogProps {
 }
 
 export function ConfirmDialog({ open, title, children, confirm, missing, cancel = t.cancel, onConfirm, onClose }: ConfirmDialogProps) {
+  useReturnFocus(open);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
   const close = () => {
