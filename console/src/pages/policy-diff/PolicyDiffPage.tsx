@@ -21,47 +21,17 @@ import { Tabs } from '../../ui/Tabs';
 import { CopyButton, Name, Time } from '../../ui/text';
 import { useFilters } from '../../ui/useFilters';
 import { LongText } from '../policy/LongText';
-import { settingsOf, valueText } from '../policy/settings';
+import { settingsOf } from '../policy/settings';
 import { useVersion } from '../policy/version';
 import { Lines, Words } from './Marked';
+import { changeRows, type ChangeRow } from './rows';
 import { isLong } from './words';
 import s from '../policy/policy.module.css';
 
 const route = getRouteApi('/shell/t/$tenant/policies/$policy/diff');
 type Diff = components['schemas']['DiffView'];
-type Value = components['schemas']['Value'];
 const SECTIONS = ['settings', 'properties', 'apps', 'scheduled_actions', 'messages', 'assignments', 'scope_tags'];
 const icons: Record<string, string> = { added: 'create', removed: 'delete', changed: 'update', reordered: 'update', unreadable: 'partial', same: 'none' };
-
-interface Row {
-  id: string;
-  label: string;
-  section: string;
-  kind: string;
-  before: Shown | null;
-  after: Shown | null;
-  secret: boolean;
-}
-
-interface Shown {
-  text: string;
-  title?: string;
-  size?: number;
-}
-
-const plain = /^#?microsoft\.graph\./;
-
-function shown(v: Value | undefined): Shown | null {
-  if (!v) return null;
-  const text = valueText(v.json).replace(plain, '');
-  return { text: v.name || text, title: v.name ? text : undefined, size: v.cut ? v.size : undefined };
-}
-
-export function rowsOf(diff: Diff): Row[] {
-  return (diff.changes ?? []).map((c, i) => ({
-    id: `${i}`, label: c.label, section: c.section, kind: c.kind, before: shown(c.before), after: shown(c.after), secret: c.secret ?? false,
-  }));
-}
 
 export function PolicyDiffPage() {
   const { tenant, policy: id } = route.useParams();
@@ -193,7 +163,7 @@ function Unread({ diff }: { diff: Diff }) {
 }
 
 /** Settings that both contents hold with the same value. */
-function sameOf(before: unknown, after: unknown): Row[] {
+function sameOf(before: unknown, after: unknown): ChangeRow[] {
   const known = new Map(settingsOf(before).map((row) => [`${row.section} ${row.label}`, row.value]));
   return settingsOf(after).flatMap((row, i) =>
     known.get(`${row.section} ${row.label}`) === row.value
@@ -209,14 +179,14 @@ interface SettingsProps {
   setQ: (q: string | undefined) => void;
   full: boolean;
   setFull: (full: boolean) => void;
-  same: Row[];
+  same: ChangeRow[];
 }
 
 function Settings({ diff, name, q, setQ, full, setFull, same }: SettingsProps) {
-  const changed = rowsOf(diff);
+  const changed = changeRows(diff.changes);
   const wanted = (q ?? '').toLocaleLowerCase();
   const rows = [...changed, ...same].filter((row) => !wanted || [row.label, row.before?.text, row.after?.text].some((text) => text?.toLocaleLowerCase().includes(wanted)));
-  const columns: Column<Row>[] = [
+  const columns: Column<ChangeRow>[] = [
     { key: 'kind', header: t.kind, width: '130px', cell: (row) => <StatusText status={icons[row.kind] ?? 'update'} words={t.kinds[row.kind] ?? row.kind} /> },
     { key: 'setting', header: t.setting, width: 'minmax(0, 1fr)', wraps: true, cell: (row) => <bdi>{row.label}</bdi> },
     { key: 'before', header: t.version(diff.from.number), width: 'minmax(0, 1fr)', wraps: true, cell: (row) => <Cell row={row} side="before" /> },
@@ -255,9 +225,9 @@ function Settings({ diff, name, q, setQ, full, setFull, same }: SettingsProps) {
   );
 }
 
-const within = (row: Row): boolean => !row.secret && row.kind === 'changed' && row.before !== null && row.after !== null && isLong(row.before.text, row.after.text);
+const within = (row: ChangeRow): boolean => !row.secret && row.kind === 'changed' && row.before !== null && row.after !== null && isLong(row.before.text, row.after.text);
 
-function Cell({ row, side }: { row: Row; side: 'before' | 'after' }) {
+function Cell({ row, side }: { row: ChangeRow; side: 'before' | 'after' }) {
   const value = row[side];
   const mark = row.kind === 'same' ? s.same : side === 'after' ? s.after : s.before;
   if (row.secret) return <span className={s.before}>{t.secret}</span>;

@@ -71,6 +71,11 @@ export const common = {
   discard: 'Leave the page',
   stay: 'Stay',
 
+  typeTenant: 'Type the tenant name',
+  typeTenantExactly: 'Type the name exactly as it stands above.',
+  reasonKept: 'Reason, kept in the audit log',
+  reasonMissing: 'Say why.',
+
   starting: 'Starting…',
   queued: 'Queued.',
   reused: 'This is already running.',

@@ -42,13 +42,9 @@ export const run = {
   undo: 'Undo…',
   undoNote: 'An undo begins with a preview; nothing is changed until you confirm its plan.',
 
-  rerunTitle: (n: number, tenant: string) => `Re-run ${count(n, 'item', 'items')} in ${tenant}`,
+  rerunTitle: (n: number) => `Re-run ${count(n, 'item', 'items')}`,
   rerunText: 'They are done again from the same plan. Objects that changed since are left alone. The present state is captured first; you can undo.',
-  typeName: 'Type the tenant name',
-  reason: 'Reason, kept in the audit log',
   rerunButton: (n: number) => `Re-run ${count(n, 'item', 'items')}`,
-  nameMissing: 'Type the name exactly as it stands above.',
-  reasonMissing: 'Say why.',
 
   tabs: 'Parts of the run',
   attention: 'Needs attention',
