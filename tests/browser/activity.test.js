@@ -134,6 +134,8 @@ describe('notifications', () => {
     await bell.click();
     const panel = page.getByRole('dialog', { name: 'Notifications' });
     await panel.getByRole('link', { name: /^View run/ }).first().waitFor();
+    const behind = await page.evaluate(() => document.elementFromPoint(700, 80)?.closest('main') !== null);
+    assert.ok(behind, 'the panel covers the whole page');
     await check(page, 'bell-open');
     await panel.getByRole('link', { name: 'All notifications' }).click();
     await heading(page, 'Notifications').waitFor();

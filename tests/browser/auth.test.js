@@ -126,7 +126,7 @@ describe('a session', () => {
     const { page, context, clean } = await visit(browser, stack, { expected: [/status of 40[01]/] });
     await signIn(page, stack, stack.userWith({ contoso: 'operator', fabrikam: 'restorer' }), `/t/${stack.tenant('contoso').id}`);
     await heading(page, 'contoso').waitFor();
-    // Something half done: a search in the tenant switcher would close, so a field of the page's own.
+    // Something half done, as a form of any page.
     await page.evaluate(() => {
       const input = document.createElement('input');
       input.id = 'half-done';

@@ -48,7 +48,7 @@ export function AccountMenu({ narrow, help }: { narrow: boolean; help: () => voi
           </span>
         </Button>
       </MenuTrigger>
-      <MenuPopover>
+      <MenuPopover className="overPage">
         <MenuList>
           <div className={s.who} role="presentation">
             <bdi>{who}</bdi>

@@ -51,7 +51,7 @@ export function FilterMenu({ label, options, value, onChange }: { label: string;
           {words}
         </Button>
       </MenuTrigger>
-      <MenuPopover>
+      <MenuPopover className="overPage">
         <MenuList>
           {options.map((o) => (
             <MenuItemCheckbox key={o.value} name="filter" value={o.value} secondaryContent={o.count === undefined ? undefined : formatNumber(o.count)}>
