@@ -40,7 +40,9 @@ export function FilterMenu({ label, options, value, onChange }: { label: string;
   const chosen = value ?? [];
   const words = chosen.length === 0 ? label : `${label}: ${chosen.length === 1 ? (options.find((o) => o.value === chosen[0])?.label ?? chosen[0]) : chosen.length}`;
   return (
+    // Inline: a menu elsewhere in the document lies outside of every landmark.
     <Menu
+      inline
       checkedValues={{ filter: chosen }}
       onCheckedValueChange={(_, { checkedItems }) => onChange(checkedItems.length ? checkedItems : undefined)}
     >
