@@ -3,6 +3,7 @@
 // administrator, so that nobody else's list of tenants changes.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { signIn } from '../support.js';
 
 export const MARKUP = '<img src=x onerror=alert(1)>';
 export const RIGHT_TO_LEFT = 'سياسة الأمان – الأجهزة المحمولة';
@@ -28,9 +29,9 @@ async function ask(url, { method = 'GET', body, token, headers = {} } = {}) {
   return text ? JSON.parse(text) : null;
 }
 
-/** tokenOf is the access token that a signed-in page sends. */
-export async function tokenOf(page) {
-  const [request] = await Promise.all([page.waitForRequest((r) => r.url().includes('/v1/') && Boolean(r.headers().authorization)), page.keyboard.press('r')]);
+/** tokenOf signs a user in and returns the access token that the page sends. */
+export async function tokenOf(page, stack, user) {
+  const [request] = await Promise.all([page.waitForRequest((r) => r.url().includes('/v1/') && Boolean(r.headers().authorization)), signIn(page, stack, user, '/notifications')]);
   return request.headers().authorization;
 }
 
