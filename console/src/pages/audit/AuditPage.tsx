@@ -177,15 +177,15 @@ export function AuditPage() {
                   {
                     key: 'at',
                     header: t.columns.at,
-                    width: '150px',
+                    width: '178px',
                     cell: (e) => (
                       <time dateTime={e.at} title={precise(e.at)}>
                         {formatDay(e.at)}, {clockTimeSeconds(e.at)}
                       </time>
                     ),
                   },
-                  { key: 'who', header: t.columns.who, width: 'minmax(0, 1fr)', cell: (e) => <Name>{e.actor.name || t.itself}</Name> },
-                  { key: 'event', header: t.columns.event, width: 'minmax(0, 1.2fr)', cell: (e) => <span title={e.event}>{[t.events[e.event] ?? e.event, e.operation ? (common.operations[e.operation] ?? e.operation) : ''].filter(Boolean).join(': ')}</span> },
+                  { key: 'who', header: t.columns.who, width: 'minmax(0, 1fr)', cell: (e) => <Name>{e.actor.name || (e.actor.userId ? nameOf(e.actor.userId) : t.itself)}</Name> },
+                  { key: 'event', header: t.columns.event, width: 'minmax(0, 1.5fr)', cell: (e) => <span title={e.event}>{[t.events[e.event] ?? e.event, e.operation ? (common.operations[e.operation] ?? e.operation) : ''].filter(Boolean).join(': ')}</span> },
                   {
                     key: 'target',
                     header: t.columns.target,
@@ -209,7 +209,7 @@ export function AuditPage() {
                   {
                     key: 'run',
                     header: t.columns.run,
-                    width: '90px',
+                    width: '80px',
                     cell: (e) =>
                       e.runId ? (
                         <RunLink run={{ tenantId: id, id: e.runId }}>

@@ -219,7 +219,7 @@ export function DriftPage() {
                   {
                     key: 'policy',
                     header: t.columns.policy,
-                    width: 'minmax(0, 1.6fr)',
+                    width: 'minmax(0, 1.5fr)',
                     cell: (d) => (
                       <>
                         <Link to="/t/$tenant/policies/$policy" params={{ tenant: id, policy: d.policyId }}>
@@ -240,12 +240,12 @@ export function DriftPage() {
                       </span>
                     ),
                   },
-                  { key: 'what', header: t.columns.what, width: 'minmax(0, 1.6fr)', wraps: true, cell: (d) => <What of={d} /> },
+                  { key: 'what', header: t.columns.what, width: 'minmax(0, 1.1fr)', wraps: true, cell: (d) => <What of={d} /> },
                   { key: 'found', header: t.columns.found, width: '100px', cell: (d) => <Time at={d.foundAt} /> },
                   {
                     key: 'commands',
                     header: t.columns.commands,
-                    width: 'minmax(250px, 2fr)',
+                    width: 'minmax(250px, 380px)',
                     wraps: true,
                     cell: (d) => (
                       <span className={s.commands}>

@@ -69,14 +69,12 @@ export function Needs({ of: o }: { of: Overview }) {
                 {need.operation ? `${common.operations[need.operation] ?? need.operation}: ` : ''}
                 <Sentence text={need.sentence} names={[o.tenant.name]} />
               </p>
-              <p className={s.needNext}>
-                {need.next ? `${need.next} ` : ''}
-                {need.since ? (
-                  <>
-                    {t.since} <Time at={need.since} />.
-                  </>
-                ) : null}
-              </p>
+              {need.next || need.since ? (
+                <p className={s.needNext}>
+                  {need.next ? `${need.next} ` : ''}
+                  {need.since ? <Time at={need.since} /> : null}
+                </p>
+              ) : null}
             </div>
             <Way need={need} tenant={o.tenant.id} />
           </li>

@@ -164,7 +164,7 @@ function Firings({ tenant: id, schedule }: { tenant: string; schedule: string })
     keep: true,
   });
   return (
-    <section aria-labelledby="firings">
+    <section className={s.firings} aria-labelledby="firings">
       <h2 id="firings">{t.firings}</h2>
       <Loaded query={list} rows={2}>
         {(l) =>

@@ -30,7 +30,7 @@ const route = getRouteApi('/shell/t/$tenant/schedules');
 type List = { items: Schedule[] };
 
 /** What a firing came to, with the way to its run. */
-export function FiringResult({ of: f, tenant }: { of: Firing; tenant: { id: string; name: string } }) {
+export function FiringResult({ of: f, tenant, due = false }: { of: Firing; tenant: { id: string; name: string }; due?: boolean }) {
   const status = f.result === 'skipped' ? 'skipped' : (f.runStatus ?? 'queued');
   const words = f.result === 'skipped' || !f.runStatus ? (t.results[f.result] ?? f.result) : (common.statuses[f.runStatus] ?? f.runStatus);
   return (
@@ -38,9 +38,11 @@ export function FiringResult({ of: f, tenant }: { of: Firing; tenant: { id: stri
       <StatusIcon status={status} />
       <span>
         {f.runId ? <RunLink run={{ tenantId: tenant.id, id: f.runId }}>{words}</RunLink> : words}{' '}
-        <span className={s.quiet}>
-          <Time at={f.dueAt} />
-        </span>
+        {due ? (
+          <span className={s.quiet}>
+            <Time at={f.dueAt} />
+          </span>
+        ) : null}
         {f.result === 'joined' ? <span className={s.quiet}> {t.results.joined}</span> : null}
         {f.code && f.sentence ? (
           <span className={s.reason}>
@@ -159,13 +161,16 @@ function ScheduleList({ tenant: id }: { tenant: string }) {
                   wraps: true,
                   cell: (x) =>
                     x.pause ? (
-                      <span>
-                        <StatusIcon status="canceled" /> {x.pause.by ? t.pausedBy(x.pause.by.name) : t.paused}
-                        {x.pause.by ? null : (
-                          <span className={s.under}>
-                            <Sentence text={`${x.pause.sentence} ${x.pause.next ?? ''}`} names={[tenant?.name]} />
-                          </span>
-                        )}
+                      <span className={s.result}>
+                        <StatusIcon status="canceled" />
+                        <span>
+                          {x.pause.by ? <bdi>{t.pausedBy(x.pause.by.name)}</bdi> : t.paused}
+                          {x.pause.by ? null : (
+                            <span className={s.under}>
+                              <Sentence text={`${x.pause.sentence} ${x.pause.next ?? ''}`} names={[tenant?.name]} />
+                            </span>
+                          )}
+                        </span>
                       </span>
                     ) : (
                       <>
@@ -179,7 +184,7 @@ function ScheduleList({ tenant: id }: { tenant: string }) {
                   header: t.columns.last,
                   width: 'minmax(0, 1.5fr)',
                   wraps: true,
-                  cell: (x) => (x.lastFirings[0] ? <FiringResult of={x.lastFirings[0]} tenant={{ id, name: tenant?.name ?? '' }} /> : t.notYet),
+                  cell: (x) => (x.lastFirings[0] ? <FiringResult due of={x.lastFirings[0]} tenant={{ id, name: tenant?.name ?? '' }} /> : t.notYet),
                 },
                 {
                   key: 'commands',

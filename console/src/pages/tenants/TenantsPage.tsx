@@ -45,7 +45,7 @@ function columns(favorites: string[], twins: Set<string>): Column<Membership>[] 
     {
       key: 'tenant',
       header: t.columns.tenant,
-      width: 'minmax(160px, 1.4fr)',
+      width: 'minmax(160px, 1fr)',
       cell: (m) => (
         <span className={s.tenant}>
           <StatusIcon status={icon(m)} />
@@ -63,9 +63,12 @@ function columns(favorites: string[], twins: Set<string>): Column<Membership>[] 
       width: 'minmax(0, 2fr)',
       cell: (m) =>
         m.need ? (
-          <span title={m.need.sentence}>
+          <span className={s.need} title={m.need.sentence}>
+            <span className={s.words}>
             {m.need.operation ? `${common.operations[m.need.operation] ?? m.need.operation}: ` : ''}
-            <Sentence text={m.need.sentence} names={[m.name]} /> {m.needs > 1 ? <span className={s.quiet}>{t.moreNeeds(m.needs - 1)}</span> : null}
+            <Sentence text={m.need.sentence} names={[m.name]} />
+            </span>{' '}
+            {m.needs > 1 ? <span className={s.quiet}>{t.moreNeeds(m.needs - 1)}</span> : null}
           </span>
         ) : (
           <>

@@ -37,7 +37,6 @@ export const overview = {
 
   needs: (n: number) => `Needs you (${formatNumber(n)})`,
   noNeeds: 'Nothing needs you.',
-  since: 'Since',
   needLinks: { connection: 'Open connection', run: 'View run', backup: 'View backup set', schedules: 'Open schedules', drift: 'Review drift' },
   active: (n: number) => `Active now (${formatNumber(n)})`,
   allActive: 'View all active runs',
