@@ -56,7 +56,7 @@ export async function ownTenant(stack, token, name) {
   const writeScript = (text) =>
     put('deviceManagementScripts', {
       '@odata.type': '#microsoft.graph.deviceManagementScript', id: id.script, displayName: SCRIPT, fileName: 'clean-up.ps1', runAsAccount: 'system',
-      scriptContent: Buffer.from(text).toString('base64'),
+      scriptContent: Buffer.from(text).toString('base64'), lastModifiedDateTime: new Date().toISOString(),
     });
   await put('deviceConfigurations', custom(MARKUP, randomUUID()));
   await put('deviceConfigurations', custom(LONG, randomUUID()));
@@ -81,6 +81,7 @@ export async function ownTenant(stack, token, name) {
     fault: (rule) => ask(`${stack.graph.adminUrl}/v1/faults`, { method: 'POST', body: { tenant: graphID, ...rule } }),
     lift: (fault) => ask(`${stack.graph.adminUrl}/v1/faults/${fault.id}`, { method: 'DELETE' }),
     policies: async (q) => (await api(`${tenant}/policies?pageSize=200${q ? `&q=${encodeURIComponent(q)}` : ''}`)).items,
+    lastRun: async (operation) => (await api(`${tenant}/runs?operation=${operation}&pageSize=1`)).items[0],
     // run starts something and waits for its end.
     async run(path, body = {}) {
       const answer = await api(`${tenant}${path}`, { method: 'POST', body, headers: { 'Idempotency-Key': randomUUID() } });

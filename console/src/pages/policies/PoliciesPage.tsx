@@ -100,7 +100,7 @@ export function PoliciesPage() {
       width: '190px',
       cell: (p) => {
         const run = started.get(p.id);
-        if (run) return <span className={s.answer}><RunAnswer run={run} /></span>;
+        if (run) return <span className={`${s.answer} inText`}><RunAnswer run={run} /></span>;
         if (p.state !== 'present' || !includes(role, 'operator')) return null;
         return (
           <RunStartButton

@@ -24,6 +24,7 @@ import { PolicyPicker } from '../../ui/PolicyPicker';
 import { TypeFilter } from '../../ui/TypeFilter';
 import { useFilters } from '../../ui/useFilters';
 import { useMarks } from '../../ui/useMarks';
+import { useUnsaved } from '../../ui/useUnsaved';
 import { platformOptions } from '../policies/platforms';
 import s from './set-new.module.css';
 
@@ -43,6 +44,9 @@ export function SetNewPage() {
   const from = FROM.find((each) => each === search.from) ?? 'tenant';
   const step = search.step ?? 'pick';
   const { marks, ids, select } = useMarks<Policy>(`policies ${tenant}`);
+  const suggested = `${of?.name ?? ''} ${new Date(serverNow()).toISOString().slice(0, 10)}`.trim().slice(0, 200);
+  const [form, setForm] = useState<Form>({ note: '', foundations: true, capture: true });
+  const question = useUnsaved(Boolean(form.note || (form.name !== undefined && form.name !== suggested)));
 
   const overview = useQuery<Overview>({ queryKey: keys.of(tenant, 'overview'), queryFn: ({ signal }) => data(api.GET('/v1/tenants/{tenant}/overview', { params: { path: { tenant } }, signal })) });
   const types = usePolicyTypes(tenant);
@@ -125,7 +129,8 @@ export function SetNewPage() {
           says={says}
           chosen={chosen}
           label={from === 'tenant' ? t.createWhole : t.create(count)}
-          suggested={`${of?.name ?? ''} ${new Date(serverNow()).toISOString().slice(0, 10)}`.trim().slice(0, 200)}
+          form={{ ...form, name: form.name ?? suggested }}
+          change={(part) => setForm((before) => ({ ...before, ...part }))}
           back={() => filters.go({ step: undefined })}
           create={async (options, key) => {
             const made = await start<components['schemas']['BackupSetStartBody']>(
@@ -137,28 +142,35 @@ export function SetNewPage() {
               announce(common.queued);
             }
             void client.invalidateQueries({ queryKey: keys.of(tenant, 'sets') });
-            await navigate({ to: '/t/$tenant/sets/$set', params: { tenant, set: made.backupSet.id } });
+            await navigate({ to: '/t/$tenant/sets/$set', params: { tenant, set: made.backupSet.id }, ignoreBlocker: true });
           }}
         />
       )}
+      {question}
     </Page>
   );
+}
+
+interface Form {
+  /** Absent until somebody changes the suggested one. */
+  name?: string;
+  note: string;
+  foundations: boolean;
+  capture: boolean;
 }
 
 interface OptionsProps {
   says: string;
   chosen: boolean;
   label: string;
-  suggested: string;
+  form: Form & { name: string };
+  change: (part: Partial<Form>) => void;
   back: () => void;
   create: (options: { name: string; note?: string; includeFoundations: boolean; capture: boolean }, key: string) => Promise<void>;
 }
 
-function Options({ says, chosen, label, suggested, back, create }: OptionsProps) {
-  const [name, setName] = useState(suggested);
-  const [note, setNote] = useState('');
-  const [foundations, setFoundations] = useState(true);
-  const [capture, setCapture] = useState(true);
+function Options({ says, chosen, label, form, change, back, create }: OptionsProps) {
+  const { name, note, foundations, capture } = form;
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
   const [wrong, setWrong] = useState(false);
@@ -191,6 +203,7 @@ function Options({ says, chosen, label, suggested, back, create }: OptionsProps)
   };
   return (
     <form
+      noValidate
       className={s.options}
       onSubmit={(event) => {
         event.preventDefault();
@@ -201,17 +214,17 @@ function Options({ says, chosen, label, suggested, back, create }: OptionsProps)
         {says}
       </span>
       <Field label={t.name} required validationMessage={wrong && !name.trim() ? t.needsName : undefined}>
-        <Input ref={field} value={name} maxLength={200} onChange={(_, d) => setName(d.value)} />
+        <Input ref={field} value={name} maxLength={200} onChange={(_, d) => change({ name: d.value })} />
       </Field>
       <Field label={t.note} hint={t.noteHint}>
-        <Textarea value={note} maxLength={2000} onChange={(_, d) => setNote(d.value)} />
+        <Textarea value={note} maxLength={2000} onChange={(_, d) => change({ note: d.value })} />
       </Field>
       <div className={s.check}>
-        <Checkbox label={t.foundations} checked={foundations} onChange={(_, d) => setFoundations(d.checked === true)} />
+        <Checkbox label={t.foundations} checked={foundations} onChange={(_, d) => change({ foundations: d.checked === true })} />
         <span className={s.hint}>{t.foundationsHint}</span>
       </div>
       <div className={s.check}>
-        <Checkbox label={t.capture} checked={capture} onChange={(_, d) => setCapture(d.checked === true)} />
+        <Checkbox label={t.capture} checked={capture} onChange={(_, d) => change({ capture: d.checked === true })} />
         <span className={s.hint}>{t.captureHint}</span>
       </div>
       {error ? <ProblemNotice error={error} retry={() => void submit()} /> : null}
