@@ -69,6 +69,7 @@ export function FilterChoice<T extends string>({ label, options, value, onChange
   const chosen = options.find((o) => o.value === value);
   return (
     <Menu
+      inline
       checkedValues={{ filter: [value ?? ''] }}
       onCheckedValueChange={(_, { checkedItems }) => onChange((checkedItems[0] || undefined) as T | undefined)}
     >
@@ -77,7 +78,7 @@ export function FilterChoice<T extends string>({ label, options, value, onChange
           {chosen ? `${label}: ${chosen.label}` : label}
         </Button>
       </MenuTrigger>
-      <MenuPopover>
+      <MenuPopover className="overPage">
         <MenuList>
           <MenuItemRadio name="filter" value="">
             {t.any}
