@@ -35,7 +35,7 @@ const MARKUP = '<img src=x onerror="document.title=1">';
 describe('schedules', () => {
   test('are made with the next three times in sight, paused, changed and removed', { timeout: 2 * RUN_ENDS }, async () => {
     const tenant = await tenantOf({ name: `Schedules ${MARKUP}` });
-    const { page, clean } = await visit(browser, stack, { timezoneId: 'Europe/Berlin', expected: [/422/] });
+    const { page, clean } = await visit(browser, stack, { timezoneId: 'Europe/Berlin', expected: [/412|422/] });
     await signIn(page, stack, user('owner'), `${tenant.page}/schedules`);
     await page.locator('[data-empty=never]', { hasText: 'Nothing runs by itself.' }).waitFor();
     await check(page, 'schedules-never');
@@ -54,7 +54,7 @@ describe('schedules', () => {
     // Faults are marked where they are.
     await page.getByLabel('Name').fill('');
     await page.getByRole('button', { name: 'Create schedule' }).click();
-    await page.getByText('Enter a name.', { exact: true }).locator('visible=true').waitFor();
+    await page.locator('main').getByText('Enter a name.', { exact: true }).waitFor();
     await page.waitForFunction(() => document.activeElement?.getAttribute('aria-invalid') === 'true');
     await page.getByLabel('How often').selectOption('custom');
     await page.getByLabel('Expression').fill('cron(0 2 * *)');
@@ -121,7 +121,7 @@ describe('schedules', () => {
     const { page, clean } = await visit(browser, stack);
     await signIn(page, stack, user('viewer'), `${tenant.page}/schedules`);
     const row = page.locator('[data-row]', { hasText: 'Nightly' });
-    await row.getByText('macOS and iOS').waitFor();
+    await row.getByText(/^(macOS and iOS|iOS and macOS)$/).waitFor();
     assert.equal(await row.getByRole('button', { name: 'Pause' }).getAttribute('aria-disabled'), 'true');
     await row.getByRole('button', { name: 'Pause' }).click({ force: true });
     await page.getByRole('button', { name: 'New schedule' }).waitFor();
@@ -240,6 +240,7 @@ describe('drift', () => {
     await picture(other.page, 'drift-390-light');
     await other.page.setViewportSize({ width: 320, height: 700 });
     await go(other.page, `${tenant.page}/schedules`);
+    await heading(other.page, 'Schedules').waitFor();
     await other.page.locator('[data-row]').waitFor();
     assert.ok(await fits(other.page), 'wider than 320');
     await other.clean();

@@ -265,6 +265,10 @@ export function DriftPage() {
                             {t.restore}
                             <span className="visuallyHidden"> {d.name}</span>
                           </CommandLink>
+                        ) : d.fromVersion ? (
+                          <ActionButton size="small" role={role} need="operator" quiet spoken={d.name} act={() => undefined}>
+                            {t.restore}
+                          </ActionButton>
                         ) : null}
                         {d.seenAt ? (
                           <span className={s.seen}>
