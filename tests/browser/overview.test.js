@@ -48,7 +48,7 @@ describe('one tenant', () => {
     await page.getByRole('button', { name: 'Sync inventory' }).dblclick();
     await page.locator('main').getByText('Queued.').waitFor();
     await page.getByRole('link', { name: 'View run' }).first().waitFor();
-    await page.getByText('Nothing was backed up yet. The tenant has 3 policies.').waitFor({ timeout: RUN_ENDS });
+    await page.getByText(/^Nothing was backed up yet\. The tenant has \d+ policies\.$/).waitFor({ timeout: RUN_ENDS });
     assert.equal((await tenant.ask('GET', `${tenant.path}/runs?operation=inventory.sync`)).items.length, 1);
     await check(page, 'overview-synced');
 
@@ -261,6 +261,7 @@ describe('all tenants', () => {
     await page.keyboard.press('Enter');
     await page.locator('[data-notice]', { hasText: `${name} was added.` }).waitFor();
     assert.equal(sent.length, 1);
+    await dialog.waitFor({ state: 'detached' });
     const kept = JSON.stringify(await context.storageState()) + (await page.content());
     assert.ok(!kept.includes('a-secret-of-the-test'), 'the secret stayed in the page');
     await until('the new tenant of its owner', async () => (await api(stack, user('owner'))('GET', `/v1/tenants?q=${encodeURIComponent(name)}`)).items.length === 1, 10_000);

@@ -166,6 +166,8 @@ export async function check(page, name) {
   for (const colorScheme of ['light', 'dark']) {
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
     await page.waitForFunction((scheme) => document.documentElement.style.colorScheme === scheme, colorScheme);
+    // Colors on their way are nobody's: what fades in, or changes with the theme, comes to rest first.
+    await page.waitForFunction(() => document.getAnimations().every((a) => a.playState !== 'running' || a.effect?.getComputedTiming().iterations === Infinity));
     await picture(page, `${name}-${colorScheme}`);
     await axe(page, `${name}, ${colorScheme}`);
   }

@@ -15,6 +15,8 @@ export interface Column<R> {
   align?: 'end';
   /** Lets text wrap; otherwise it is one line with an ellipsis. */
   wraps?: boolean;
+  /** Wraps to any number of lines: for commands, and for what must be read whole. */
+  whole?: boolean;
 }
 
 export interface DataTableProps<R> {
@@ -117,7 +119,7 @@ export function DataTable<R>({ label, columns, rows, rowKey, twoLines = false, s
                   </div>
                 ) : null}
                 {columns.map((c, i) => (
-                  <div key={c.key} role="cell" className={`${s.cell} ${i === 0 ? s.first : ''} ${c.align === 'end' ? s.end : ''} ${c.wraps ? s.wraps : ''}`}>
+                  <div key={c.key} role="cell" className={`${s.cell} ${i === 0 ? s.first : ''} ${c.align === 'end' ? s.end : ''} ${c.wraps ? s.wraps : ''} ${c.whole ? s.whole : ''}`}>
                     <span className={s.label} aria-hidden="true">
                       {i === 0 ? null : c.header}
                     </span>

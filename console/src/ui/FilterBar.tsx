@@ -78,7 +78,7 @@ export function FilterChoice<T extends string>({ label, options, value, onChange
           {chosen ? `${label}: ${chosen.label}` : label}
         </Button>
       </MenuTrigger>
-      <MenuPopover>
+      <MenuPopover className="overPage">
         <MenuList>
           <MenuItemRadio name="filter" value="">
             {t.any}

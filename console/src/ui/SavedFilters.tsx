@@ -66,6 +66,7 @@ export function SavedFilters({ list, tenant, search, fields }: SavedFiltersProps
   return (
     <>
       <Menu
+        inline
         checkedValues={{ saved: current ? [current.id] : [] }}
         onCheckedValueChange={(_, { checkedItems }) => apply(saved.data?.find((f) => f.id === checkedItems[0]))}
       >
@@ -74,7 +75,7 @@ export function SavedFilters({ list, tenant, search, fields }: SavedFiltersProps
             {current ? t.savedIs(current.name) : t.saved}
           </Button>
         </MenuTrigger>
-        <MenuPopover>
+        <MenuPopover className="overPage">
           <MenuList>
             {saved.isError ? <MenuItem onClick={() => void saved.refetch()}>{t.savedFailed}</MenuItem> : null}
             {saved.data?.length === 0 ? <MenuItem disabled>{t.noneSaved}</MenuItem> : null}

@@ -58,13 +58,13 @@ export function TimeFilter({ from, to, onChange, open: withEnd = true }: Span & 
     onChange(next);
   };
   return (
-    <Popover open={open} onOpenChange={(_, d) => setOpen(d.open)} trapFocus positioning="below-start">
+    <Popover inline open={open} onOpenChange={(_, d) => setOpen(d.open)} trapFocus positioning="below-start">
       <PopoverTrigger disableButtonEnhancement>
         <Button icon={<ChevronDown16Regular />} iconPosition="after" data-filter={t.time}>
           {words ? `${t.time}: ${words}` : t.time}
         </Button>
       </PopoverTrigger>
-      <PopoverSurface aria-label={t.time} className={s.panel}>
+      <PopoverSurface aria-label={t.time} className={`overPage ${s.panel}`}>
         <div className={s.commands}>
           {([['day', 24], ['week', 7 * 24], ['month', 30 * 24]] as const).map(([name, hours]) => (
             <Button key={name} size="small" onClick={() => choose({ from: new Date(Math.floor((serverNow() - hours * HOUR) / 60_000) * 60_000).toISOString(), to: undefined })}>

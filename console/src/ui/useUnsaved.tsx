@@ -4,11 +4,17 @@ import { useBlocker } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { common as t } from '../texts';
 
-/** Returns the question, to be rendered by the page. dirty: something would be lost. */
-export function useUnsaved(dirty: boolean): ReactNode {
+interface Move {
+  pathname: string;
+}
+
+// Another tab or filter of the same page loses nothing.
+const otherPage = (from: Move, to: Move): boolean => from.pathname !== to.pathname;
+
+/** Returns the question, to be rendered by the page. dirty: something would be lost. lost says whether a move loses it. */
+export function useUnsaved(dirty: boolean, lost: (from: Move, to: Move) => boolean = otherPage): ReactNode {
   const blocker = useBlocker({
-    // Another tab or filter of the same page loses nothing.
-    shouldBlockFn: ({ current, next }) => dirty && current.pathname !== next.pathname,
+    shouldBlockFn: ({ current, next }) => dirty && lost(current, next),
     enableBeforeUnload: dirty,
     withResolver: true,
   });

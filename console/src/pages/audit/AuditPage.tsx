@@ -223,7 +223,7 @@ export function AuditPage() {
                     key: 'details',
                     header: t.columns.details,
                     width: 'minmax(0, 1.4fr)',
-                    wraps: true,
+                    whole: true,
                     cell: (e) => (
                       <span className={s.details}>
                         <Details of={e} nameOf={nameOf} />

@@ -233,7 +233,7 @@ function LastTest({ run, items, tenant }: { run: Run; items: Outcome[]; tenant: 
                 key: 'type',
                 header: t.problemColumns.type,
                 width: 'minmax(0, 1fr)',
-                wraps: true,
+                whole: true,
                 cell: (i) => (
                   <span className={s.type}>
                     <StatusIcon status={i.status} />
@@ -241,8 +241,8 @@ function LastTest({ run, items, tenant }: { run: Run; items: Outcome[]; tenant: 
                   </span>
                 ),
               },
-              { key: 'why', header: t.problemColumns.why, width: 'minmax(0, 1.6fr)', wraps: true, cell: (i) => <Sentence text={i.sentence ?? i.code ?? ''} names={[tenant]} /> },
-              { key: 'next', header: t.problemColumns.next, width: 'minmax(0, 1.4fr)', wraps: true, cell: (i) => i.next ?? '' },
+              { key: 'why', header: t.problemColumns.why, width: 'minmax(0, 1.6fr)', whole: true, cell: (i) => <Sentence text={i.sentence ?? i.code ?? ''} names={[tenant]} /> },
+              { key: 'next', header: t.problemColumns.next, width: 'minmax(0, 1.4fr)', whole: true, cell: (i) => i.next ?? '' },
             ]}
           />
         </>
@@ -264,13 +264,13 @@ function Permissions({ tenant, items }: { tenant: string; items: Outcome[] }) {
             rows={permissionsOf(list.items, items)}
             rowKey={(p) => p.names.join(' ')}
             columns={[
-              { key: 'permission', header: t.columns.permission, width: 'minmax(0, 2fr)', wraps: true, cell: (p) => p.names.join(t.or) },
+              { key: 'permission', header: t.columns.permission, width: 'minmax(0, 2fr)', whole: true, cell: (p) => p.names.join(t.or) },
               { key: 'state', header: t.columns.state, width: '130px', cell: (p) => <StatusText status={STATES[p.state][0]} words={STATES[p.state][1]} /> },
               {
                 key: 'types',
                 header: t.columns.types,
                 width: 'minmax(0, 2fr)',
-                wraps: true,
+                whole: true,
                 cell: (p) => (
                   <>
                     {t.typesOf(p.types.length)} <span className={s.quiet}>{p.types.join(', ')}</span>

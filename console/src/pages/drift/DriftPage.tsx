@@ -240,13 +240,13 @@ export function DriftPage() {
                       </span>
                     ),
                   },
-                  { key: 'what', header: t.columns.what, width: 'minmax(0, 1.1fr)', wraps: true, cell: (d) => <What of={d} /> },
+                  { key: 'what', header: t.columns.what, width: 'minmax(0, 1.1fr)', whole: true, cell: (d) => <What of={d} /> },
                   { key: 'found', header: t.columns.found, width: '100px', cell: (d) => <Time at={d.foundAt} /> },
                   {
                     key: 'commands',
                     header: t.columns.commands,
                     width: 'minmax(250px, 380px)',
-                    wraps: true,
+                    whole: true,
                     cell: (d) => (
                       <span className={s.commands}>
                         {d.fromVersion && d.toVersion ? (
@@ -265,6 +265,10 @@ export function DriftPage() {
                             {t.restore}
                             <span className="visuallyHidden"> {d.name}</span>
                           </CommandLink>
+                        ) : d.fromVersion ? (
+                          <ActionButton size="small" role={role} need="operator" quiet spoken={d.name} act={() => undefined}>
+                            {t.restore}
+                          </ActionButton>
                         ) : null}
                         {d.seenAt ? (
                           <span className={s.seen}>

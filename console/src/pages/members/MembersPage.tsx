@@ -104,7 +104,7 @@ export function MembersPage() {
                     key: 'commands',
                     header: t.columns.commands,
                     width: 'minmax(200px, 1.4fr)',
-                    wraps: true,
+                    whole: true,
                     cell: (m) => (
                       <span className={s.commands}>
                         <ActionButton size="small" role={role} need="owner" quiet blocked={last(m) ? t.lastOwner : undefined} spoken={called(m)} act={() => filters.go({ edit: m.userId })}>

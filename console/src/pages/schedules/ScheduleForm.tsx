@@ -2,7 +2,6 @@
 // them from what is filled in: what is shown there is what will happen.
 import { Button, Checkbox, Field, Input, Radio, RadioGroup, Select } from '@fluentui/react-components';
 import { useQuery } from '@tanstack/react-query';
-import { useBlocker } from '@tanstack/react-router';
 import { useEffect, useId, useMemo, useRef, useState, type FormEvent } from 'react';
 import { api, data } from '../../api/client';
 import { usePolicyTypes } from '../../api/policyTypes';
@@ -12,11 +11,11 @@ import type { Schedule } from '../../api/types';
 import { inZone } from '../../format/format';
 import { announce } from '../../shell/announce';
 import { common, schedules as t } from '../../texts';
-import { ConfirmDialog } from '../../ui/ConfirmDialog';
 import { FilterMenu } from '../../ui/FilterBar';
 import { faultOf, faultsOf, focusFault, type Faults } from '../../ui/FormDialog';
 import { Notice, ProblemNotice } from '../../ui/Notice';
 import { problemText } from '../../ui/problems';
+import { useUnsaved } from '../../ui/useUnsaved';
 import { readCadence, WEEKDAYS, writeCadence, type Cadence } from './cadence';
 import s from './schedules.module.css';
 
@@ -118,7 +117,8 @@ export function ScheduleForm({ tenant, schedule, submit, save, cancel, reload }:
   const fault = faultOf(faults);
   const backup = form.operation === 'backup_set.create';
   const dirty = JSON.stringify(form) !== JSON.stringify(first);
-  const blocker = useBlocker({ shouldBlockFn: () => dirty && !done.current, enableBeforeUnload: () => dirty && !done.current, withResolver: true });
+  // The list is the same address but for its search.
+  const question = useUnsaved(dirty, () => !done.current);
 
   const send = async (event: FormEvent) => {
     event.preventDefault();
@@ -229,16 +229,7 @@ export function ScheduleForm({ tenant, schedule, submit, save, cancel, reload }:
         </div>
       </div>
       <NextTimes expression={writeCadence(form.cadence)} zone={form.timeZone} paused={Boolean(schedule?.pause)} />
-      <ConfirmDialog
-        open={blocker.status === 'blocked'}
-        title={t.leaveTitle}
-        confirm={t.leave}
-        cancel={t.stay}
-        onConfirm={async () => blocker.proceed?.()}
-        onClose={() => blocker.status === 'blocked' && blocker.reset()}
-      >
-        <p>{t.leaveText}</p>
-      </ConfirmDialog>
+      {question}
     </form>
   );
 }

@@ -178,12 +178,12 @@ function Firings({ tenant: id, schedule }: { tenant: string; schedule: string })
                 rowKey={(f) => f.dueAt}
                 columns={[
                   { key: 'due', header: t.firingColumns.due, width: '150px', cell: (f) => <Time at={f.dueAt} /> },
-                  { key: 'result', header: t.firingColumns.result, width: 'minmax(0, 1fr)', wraps: true, cell: (f) => <FiringResult of={f} tenant={{ id, name: tenant?.name ?? '' }} /> },
+                  { key: 'result', header: t.firingColumns.result, width: 'minmax(0, 1fr)', whole: true, cell: (f) => <FiringResult of={f} tenant={{ id, name: tenant?.name ?? '' }} /> },
                   {
                     key: 'run',
                     header: t.firingColumns.run,
                     width: 'minmax(0, 2fr)',
-                    wraps: true,
+                    whole: true,
                     cell: (f) => (f.runId && !f.code ? <RunLink run={{ tenantId: id, id: f.runId }}>{f.sentence}</RunLink> : null),
                   },
                 ]}

@@ -134,7 +134,7 @@ function ScheduleList({ tenant: id }: { tenant: string }) {
                   key: 'what',
                   header: t.columns.what,
                   width: 'minmax(0, 1fr)',
-                  wraps: true,
+                  whole: true,
                   cell: (x) => (
                     <>
                       {t.operations[x.operation] ?? x.operation}
@@ -146,7 +146,7 @@ function ScheduleList({ tenant: id }: { tenant: string }) {
                   key: 'when',
                   header: t.columns.when,
                   width: 'minmax(0, 1.1fr)',
-                  wraps: true,
+                  whole: true,
                   cell: (x) => (
                     <>
                       {describeCadence(x.expression)}
@@ -158,7 +158,7 @@ function ScheduleList({ tenant: id }: { tenant: string }) {
                   key: 'next',
                   header: t.columns.next,
                   width: 'minmax(0, 1.2fr)',
-                  wraps: true,
+                  whole: true,
                   cell: (x) =>
                     x.pause ? (
                       <span className={s.result}>
@@ -183,14 +183,14 @@ function ScheduleList({ tenant: id }: { tenant: string }) {
                   key: 'last',
                   header: t.columns.last,
                   width: 'minmax(0, 1.5fr)',
-                  wraps: true,
+                  whole: true,
                   cell: (x) => (x.lastFirings[0] ? <FiringResult due of={x.lastFirings[0]} tenant={{ id, name: tenant?.name ?? '' }} /> : t.notYet),
                 },
                 {
                   key: 'commands',
                   header: t.columns.commands,
                   width: '210px',
-                  wraps: true,
+                  whole: true,
                   cell: (x) => {
                     const byPerson = Boolean(x.pause?.by);
                     return (

@@ -40,12 +40,27 @@ function star(id: string, favorites: string[]): void {
 
 const icon = (m: Membership) => (m.need ? needIcon(m.need) : m.lastBackupAt ? 'fine' : 'skipped');
 
+function Star({ of: m, favorites }: { of: Membership; favorites: string[] }) {
+  const on = favorites.includes(m.id);
+  return (
+    <Button
+      size="small"
+      appearance="transparent"
+      className={on ? s.starred : s.star}
+      icon={on ? <Star16Filled /> : <Star16Regular />}
+      aria-label={on ? shell.removeFavorite(m.name) : shell.addFavorite(m.name)}
+      aria-pressed={on}
+      onClick={() => star(m.id, favorites)}
+    />
+  );
+}
+
 function columns(favorites: string[], twins: Set<string>): Column<Membership>[] {
   return [
     {
       key: 'tenant',
       header: t.columns.tenant,
-      width: 'minmax(160px, 1fr)',
+      width: 'minmax(160px, 1.1fr)',
       cell: (m) => (
         <span className={s.tenant}>
           <StatusIcon status={icon(m)} />
@@ -54,6 +69,7 @@ function columns(favorites: string[], twins: Set<string>): Column<Membership>[] 
           </Link>
           {twins.has(m.name) ? <span className={s.quiet}>{m.graphTenantId.slice(0, 8)}</span> : null}
           {m.disabled ? <span className={s.quiet}>{t.disabled}</span> : null}
+          <Star of={m} favorites={favorites} />
         </span>
       ),
     },
@@ -87,25 +103,6 @@ function columns(favorites: string[], twins: Set<string>): Column<Membership>[] 
       cell: (m) => (m.openDrift === undefined ? common.nothing : m.openDrift >= MOST_DRIFT ? t.driftMost : formatNumber(m.openDrift)),
     },
     { key: 'active', header: t.columns.active, width: '56px', align: 'end', cell: (m) => formatNumber(m.activeRuns) },
-    {
-      key: 'favorite',
-      header: t.columns.favorite,
-      width: '64px',
-      align: 'end',
-      cell: (m) => {
-        const on = favorites.includes(m.id);
-        return (
-          <Button
-            size="small"
-            appearance="transparent"
-            icon={on ? <Star16Filled /> : <Star16Regular />}
-            aria-label={on ? shell.removeFavorite(m.name) : shell.addFavorite(m.name)}
-            aria-pressed={on}
-            onClick={() => star(m.id, favorites)}
-          />
-        );
-      },
-    },
   ];
 }
 

@@ -47,7 +47,7 @@ export const common = {
   to: 'To',
   results: (n: number, more: boolean, one: string, other: string) => `${more ? `${count(n, one, other)} or more` : count(n, one, other)}`,
 
-  pages: 'Pages',
+  pages: 'Pages of the list',
   firstPage: 'First page',
   nextPage: 'Next page',
   selectAll: 'Select all on this page',

@@ -24,7 +24,7 @@ export const connection = {
   lastTest: 'Last test',
   neverTested: 'A test signs in with the credential and reads one page of each policy type. It changes nothing.',
   permissions: 'Permissions to read',
-  permissionsHint: 'As the last test found. Any one of those in a row is enough.',
+  permissionsHint: 'As the last test found. Any one of those in a row is enough. A permission that was just granted can take an hour to count.',
   notTested: 'Not tested',
   grantedWord: 'Granted',
   missingWord: 'Missing',

@@ -14,7 +14,7 @@ export const tenants = {
   sort: 'Sort',
   sorts: { need: 'Most urgent first', name: 'By name', backup: 'Oldest backup first' },
   sortAgain: 'Sort again',
-  columns: { tenant: 'Tenant', need: 'Needs you', backup: 'Last backup', coverage: 'Coverage', drift: 'Drift', active: 'Active', favorite: 'Favorite' },
+  columns: { tenant: 'Tenant', need: 'Needs you', backup: 'Last backup', coverage: 'Coverage', drift: 'Drift', active: 'Active' },
   fine: 'Nothing',
   moreNeeds: (n: number) => `+${formatNumber(n)} more`,
   neverBackedUp: 'never',
