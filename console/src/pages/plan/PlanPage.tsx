@@ -96,6 +96,7 @@ export function PlanPage() {
   const tab = search.tab ?? 'changes';
   const items = search.item ? p.items.filter((i) => i.key === search.item) : p.items;
   const shown = items.length > 0 ? items : p.items;
+  const opened = new Set(shown.filter((i) => i.action !== 'none').slice(0, OPEN).map((i) => i.key));
 
   return (
     <Page
@@ -105,7 +106,7 @@ export function PlanPage() {
       sentence={
         p.digest ? (
           <>
-            {t.nothingChanged} <Sentence text={p.sentence} names={[p.tenantName]} />
+            {t.nothingChanged} {t.counts(p.counts)}
           </>
         ) : (
           <>
@@ -138,7 +139,7 @@ export function PlanPage() {
             {t.applied} <RunLink run={{ tenantId, id: p.appliedBy.id }} />
           </p>
         </Notice>
-      ) : p.digest && !p.applicable ? (
+      ) : p.digest && !p.applicable && p.counts.create + p.counts.update + p.counts.delete > 0 ? (
         <Notice kind="warning">
           <p>{t.gone}</p>
         </Notice>
@@ -175,14 +176,14 @@ export function PlanPage() {
           )
         ) : (
           <>
-            {shown.map((item, i) => (
+            {shown.map((item) => (
               <PlanItem
                 key={item.key}
                 tenant={tenantId}
                 run={id}
                 item={item}
                 tab={tab}
-                open={i < OPEN && item.action !== 'none'}
+                open={opened.has(item.key)}
                 choice={
                   p.applicable && writes(item)
                     ? {

@@ -2,6 +2,7 @@
 // reasons as facets. What needs attention is explained below its row.
 import { api, data } from '../../api/client';
 import { keys } from '../../api/keys';
+import { usePolicyTypes } from '../../api/policyTypes';
 import type { Outcome, Run } from '../../api/types';
 import type { components } from '../../api/schema';
 import { usePolled } from '../../poll/usePolled';
@@ -47,6 +48,8 @@ export function Items({ run, attention, search }: { run: Run; attention: boolean
     pace: () => (isTerminal(run) ? 'ended' : 'active'),
     keep: true,
   });
+  const types = usePolicyTypes(run.tenantId);
+  const titleOf = (type: string) => types.data?.items.find((each) => each.id === type)?.title ?? type;
   const reasons = items.data?.reasons ?? run.reasons ?? [];
   const columns: Column<Outcome>[] = [
     {
@@ -60,7 +63,7 @@ export function Items({ run, attention, search }: { run: Run; attention: boolean
           <Name>{o.name}</Name>
         ),
     },
-    { key: 'type', header: t.columns.type, width: 'minmax(0, 2fr)', cell: (o) => o.type ?? common.nothing },
+    { key: 'type', header: t.columns.type, width: 'minmax(0, 2fr)', cell: (o) => (o.type ? titleOf(o.type) : common.nothing) },
     { key: 'outcome', header: t.columns.outcome, width: '150px', cell: (o) => <StatusText status={shown(o)} /> },
     { key: 'code', header: t.columns.code, width: 'minmax(0, 2fr)', cell: (o) => (o.code ? <code>{o.code}</code> : o.written ? `${t.wrote[o.written.action] ?? o.written.action}` : o.version ? t.version(o.version) : common.nothing) },
     { key: 'at', header: t.columns.at, width: '110px', align: 'end', cell: (o) => <Time at={o.at} /> },

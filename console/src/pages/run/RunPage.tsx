@@ -59,6 +59,7 @@ export function RunPage() {
   const rest = run.counts.skipped > 0 && run.status === 'canceled';
   const can = run.can ?? {};
   const again = startAgain(run);
+  const openPlan = (next: Run) => void navigate({ to: '/t/$tenant/runs/$run/plan', params: { tenant: next.tenantId, run: next.id } });
   const openRun = (next: Run) => void navigate({ to: '/t/$tenant/runs/$run', params: { tenant: next.tenantId, run: next.id } });
 
   const commands = (
@@ -92,7 +93,7 @@ export function RunPage() {
           role={role}
           need={can.undo.role}
           ask={(key) => api.POST('/v1/tenants/{tenant}/previews', { params: { path: { tenant: tenantId }, header: { 'Idempotency-Key': key } }, body: { undoOf: id } })}
-          onStarted={openRun}
+          onStarted={openPlan}
         >
           {t.undo}
         </RunStartButton>

@@ -6,6 +6,15 @@ export const plan = {
   heading: (tenant: string) => `Preview of the restore into ${tenant}`,
   runs: 'Runs',
   nothingChanged: 'Nothing was changed.',
+  counts: (c: { create: number; update: number; delete: number; none: number; blocked: number; failed: number }) => {
+    const writes = c.create + c.update + c.delete;
+    const total = writes + c.none + c.blocked + c.failed;
+    const parts = [c.create ? `${c.create} created` : '', c.update ? `${c.update} updated` : '', c.delete ? `${c.delete} deleted` : ''].filter(Boolean);
+    const others = [c.none ? `${c.none} already match` : '', c.blocked ? `${c.blocked} are blocked` : '', c.failed ? `${c.failed} could not be compared` : ''].filter(Boolean);
+    const rest = others.length ? ` ${others.join(', ')}.` : '';
+    if (total === 0) return 'The plan is empty.';
+    return writes === 0 ? `Nothing would be written.${rest}` : `${writes} of ${count(total, 'item', 'items')} would be written: ${parts.join(', ')}.${rest}`;
+  },
   waits: 'The plan is not ready yet.',
   read: 'Read from Microsoft Graph',
   restore: (n: number) => `Restore ${count(n, 'item', 'items')}…`,
