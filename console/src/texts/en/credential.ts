@@ -8,6 +8,5 @@ export const credential = {
   certificateHint: 'Both blocks, one below the other. It is stored encrypted and never shown again.',
   missingSecret: 'Enter the client secret.',
   missingCertificate: 'Paste the certificate and its private key.',
-  cloud: 'Cloud',
   clouds: { global: 'Global', usgov: 'US Government (GCC High)', usgovdod: 'US Government (DoD)', china: 'China (21Vianet)' } as Record<string, string>,
 };

@@ -31,7 +31,6 @@ export const drift = {
   viewSchedule: 'View the schedule',
   versions: (from: number, to: number) => `Version ${from} before, version ${to} after.`,
   compare: 'Compare',
-  viewPolicy: 'View policy',
   restore: 'Restore this…',
   mark: 'Mark as expected',
   marked: (name: string) => `${name} is marked as expected`,

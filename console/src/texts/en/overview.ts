@@ -24,7 +24,6 @@ export const overview = {
   coverageNever: (n: number) => `${formatNumber(n)} never captured`,
   coverageWhole: 'Every policy was captured',
   oldest: 'Oldest backup',
-  oldestNote: 'Show older captures',
   oldestNone: 'None yet',
   drift: 'Drift',
   driftNote: 'Review drift',
@@ -41,6 +40,5 @@ export const overview = {
   active: (n: number) => `Active now (${formatNumber(n)})`,
   allActive: 'View all active runs',
   last: 'Last result of each operation',
-  lastNone: 'Nothing has run yet.',
   columns: { operation: 'Operation', status: 'Status', result: 'Result', at: 'Ended', duration: 'Duration', ok: 'Last success' },
 };

@@ -15,7 +15,6 @@ export const schedules = {
   pausedSaid: (name: string) => `${name} is paused`,
   resume: 'Resume',
   resumedSaid: (name: string) => `${name} is active again`,
-  edit: 'Edit',
   remove: 'Remove…',
   removeIt: 'Remove schedule',
   removeTitle: (name: string) => `Remove the schedule “${name}”?`,
@@ -25,12 +24,9 @@ export const schedules = {
   pending: 'The last change takes effect within minutes.',
   notYet: 'Not yet',
   results: { started: 'Started', joined: 'Joined a run that was open', skipped: 'Skipped' } as Record<string, string>,
-  changed: 'Someone changed this schedule meanwhile. It was loaded again; look before you change it.',
 
   // One schedule
   newTitle: 'New schedule',
-  editTitle: (name: string) => name,
-  notFound: 'This schedule does not exist. It may have been removed.',
   back: 'Schedules',
   name: 'Name',
   nameHint: 'Backup sets that it makes carry the name.',

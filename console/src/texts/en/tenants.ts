@@ -24,7 +24,6 @@ export const tenants = {
   showAll: 'Show all tenants',
   copyUserId: 'Copy my user id',
   userIdCopied: 'User id copied',
-  refresh: 'Refresh',
 
   add: 'Add tenant…',
   addTitle: 'Add a tenant',
