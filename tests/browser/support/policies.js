@@ -76,6 +76,8 @@ export async function ownTenant(stack, token, name) {
     name,
     path: `/t/${made.id}`,
     writeScript,
+    put,
+    drop: (collection, id) => admin(`/${graphID}/objects/${collection}/${id}`, { method: 'DELETE' }),
     removePilot: () => admin(`/${graphID}/objects/deviceConfigurations/${id.gone}`, { method: 'DELETE' }),
     restorePilot: () => put('deviceConfigurations', custom(GONE, id.gone)),
     fault: (rule) => ask(`${stack.graph.adminUrl}/v1/faults`, { method: 'POST', body: { tenant: graphID, ...rule } }),
