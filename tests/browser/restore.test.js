@@ -1,12 +1,11 @@
 // Restore as people do it: pick, preview, confirm, watch, undo. What is confirmed is
 // what is done, once, and what moved meanwhile is left alone.
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { check, fits, heading, launch, readStack, RUN_ENDS, signIn, visit } from './support.js';
 import { ownTenant, SCRIPT, scriptAfter, tokenOf } from './support/policies.js';
 
-const GONE = 'Pilot devices';
+const GONE = 'macOS Baseline Compliance Policy';
 
 let stack;
 let browser;
@@ -22,11 +21,10 @@ before(async () => {
   const token = await tokenOf(page, stack, platform);
   await clean();
   own = await ownTenant(stack, token, 'Restored by hand');
-  const filter = { id: randomUUID(), displayName: GONE, platform: 'windows10AndLater', rule: '(device.model -eq "Pilot")', roleScopeTags: ['0'] };
-  await own.put('assignmentFilters', filter);
   set = (await own.run('/backup-sets', { name: 'Baseline', selection: { all: true } })).backupSet;
   await own.writeScript(scriptAfter);
-  await own.drop('assignmentFilters', filter.id);
+  const [gone] = await own.policies(GONE);
+  await own.drop('deviceCompliancePolicies', gone.graphId);
 });
 
 after(async () => {

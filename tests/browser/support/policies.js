@@ -76,7 +76,6 @@ export async function ownTenant(stack, token, name) {
     name,
     path: `/t/${made.id}`,
     writeScript,
-    put,
     drop: (collection, id) => admin(`/${graphID}/objects/${collection}/${id}`, { method: 'DELETE' }),
     removePilot: () => admin(`/${graphID}/objects/deviceConfigurations/${id.gone}`, { method: 'DELETE' }),
     restorePilot: () => put('deviceConfigurations', custom(GONE, id.gone)),
