@@ -66,10 +66,15 @@ export function SetPage() {
     was.current = filling;
   }, [client, filling, tenant]);
 
-  const took = (run: Run) => {
-    setStarted(run);
-    void client.invalidateQueries({ queryKey: key });
-  };
+  // Deleting and recovering take away the button that had the focus.
+  const stood = useRef<boolean | null>(null);
+  useEffect(() => {
+    if (!b || dialog !== '') return;
+    if (stood.current !== null && stood.current !== deleted) document.querySelector<HTMLElement>('main h1')?.focus();
+    stood.current = deleted;
+  }, [b, deleted, dialog]);
+
+  const took = () => void client.invalidateQueries({ queryKey: key });
   const recover = async () => {
     setFault(null);
     try {
@@ -125,7 +130,7 @@ export function SetPage() {
             {t.delete}
           </Button>
         </ForRole>
-        {started && !filling && !isTerminal(started) ? <RunAnswer run={started} /> : null}
+        {started && !filling ? <span className="inText"><RunAnswer run={started} /></span> : null}
       </>
     );
 
@@ -178,7 +183,17 @@ export function SetPage() {
             </Tabs>
             {dialog === 'rename' ? <RenameDialog set={found} tag={tag} open onClose={() => setDialog('')} /> : null}
             {dialog === 'delete' ? <DeleteDialog set={found} tag={tag} open onClose={() => setDialog('')} /> : null}
-            {dialog === 'add' ? <AddDialog set={found} open onClose={() => setDialog('')} onStarted={took} /> : null}
+            {dialog === 'add' ? (
+              <AddDialog
+                set={found}
+                open
+                onClose={() => setDialog('')}
+                onStarted={(run) => {
+                  setStarted(run);
+                  took();
+                }}
+              />
+            ) : null}
           </>
         )}
       </Loaded>
