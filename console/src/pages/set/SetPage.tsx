@@ -97,11 +97,14 @@ export function SetPage() {
       ) : undefined
     ) : (
       <>
-        <ForRole role={role} need="operator" label={t.restore}>
-          <CommandLink to="/t/$tenant/restore" params={{ tenant }} search={{ set: id }} primary>
-            {t.restore}
-          </CommandLink>
-        </ForRole>
+        {/* While nothing was captured yet, there is nothing to restore. */}
+        {found.counts && found.counts.captured + found.counts.incomplete > 0 ? (
+          <ForRole role={role} need="operator" label={t.restore}>
+            <CommandLink to="/t/$tenant/restore" params={{ tenant }} search={{ set: id }} primary>
+              {t.restore}
+            </CommandLink>
+          </ForRole>
+        ) : null}
         <ForRole role={role} need="operator" label={t.add}>
           <Button onClick={() => setDialog('add')}>{t.add}</Button>
         </ForRole>
