@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { check, fits, heading, launch, readStack, RUN_ENDS, signIn, visit } from './support.js';
 import { ownTenant, SCRIPT, scriptAfter, tokenOf } from './support/policies.js';
 
-const GONE = 'macOS Baseline Compliance Policy';
+const GONE = 'FileVault Encryption';
 
 let stack;
 let browser;
@@ -24,7 +24,7 @@ before(async () => {
   set = (await own.run('/backup-sets', { name: 'Baseline', selection: { all: true } })).backupSet;
   await own.writeScript(scriptAfter);
   const [gone] = await own.policies(GONE);
-  await own.drop('deviceCompliancePolicies', gone.graphId);
+  await own.drop('configurationPolicies', gone.graphId);
 });
 
 after(async () => {

@@ -75,7 +75,7 @@ describe('backup sets', () => {
     await badge(page, 'Complete').waitFor({ timeout: RUN_ENDS });
     assert.equal(keys.size, 1, 'a double click makes one set');
     await page.getByText('All 20 policies can be restored whole.').waitFor();
-    await row(page, MARKUP).getByText('Captured').waitFor();
+    await row(page, MARKUP).getByText('Version 1').waitFor();
     await check(page, 'set');
     await clean();
   });
@@ -112,11 +112,12 @@ describe('backup sets', () => {
     await page.getByRole('button', { name: 'Add policies…' }).click();
     const dialog = page.getByRole('dialog');
     await dialog.getByRole('searchbox').fill('clean up');
+    await dialog.getByText('1 policy', { exact: true }).waitFor();
     await dialog.getByRole('checkbox', { name: `Select ${SCRIPT}` }).check();
     await check(page, 'set-add');
     await dialog.getByRole('button', { name: 'Add 1 policy' }).click();
     await dialog.waitFor({ state: 'detached' });
-    await row(page, SCRIPT).getByText('Captured').waitFor({ timeout: RUN_ENDS });
+    await row(page, SCRIPT).getByText(/^Version \d/).waitFor({ timeout: RUN_ENDS });
     await clean();
   });
 
@@ -133,6 +134,7 @@ describe('backup sets', () => {
     await page.getByRole('button', { name: 'Create set of 2' }).click();
     await heading(page, 'Two').waitFor();
     await badge(page, 'Complete').waitFor();
+    for (const name of [SCRIPT, MARKUP]) await row(page, name).waitFor();
     assert.equal(await page.locator('[data-row]').count(), 2);
     await clean();
   });
@@ -152,7 +154,6 @@ describe('backup sets', () => {
     await page.getByText('1 policy', { exact: true }).waitFor();
     await own.lift(fault);
     await page.getByRole('button', { name: 'Capture missing 1' }).click();
-    await page.waitForTimeout(8000); await page.screenshot({ path: '/tmp/p1shots/miss.png' }); console.log(await own.lastRun('backup_set.add_policies'));
     await badge(page, 'Complete').waitFor({ timeout: RUN_ENDS });
     await page.getByText('No policies match this filter.').waitFor();
     await clean();
@@ -201,6 +202,8 @@ describe('backup sets', () => {
     await dialog.getByRole('button', { name: 'Delete backup set' }).click();
     await dialog.waitFor({ state: 'detached' });
     await page.getByText('It can be recovered until', { exact: false }).waitFor();
+    await page.locator('#root:not([aria-hidden])').waitFor();
+    await page.waitForFunction(() => document.activeElement?.tagName === 'H1');
     await check(page, 'set-deleted');
 
     await go(page, '/sets');

@@ -44,7 +44,8 @@ export function CoverageTab({ tenant, set, role, onStarted }: { tenant: string; 
     {
       key: 'title',
       header: t.coverage.title,
-      width: 'minmax(0, 3fr)',
+      width: 'minmax(0, 4fr)',
+      wraps: true,
       cell: (type) => (
         <Link to="/t/$tenant/policies" params={{ tenant }} search={{ type: [type.type] }}>
           {type.title}

@@ -66,10 +66,15 @@ export function SetPage() {
     was.current = filling;
   }, [client, filling, tenant]);
 
-  const took = (run: Run) => {
-    setStarted(run);
-    void client.invalidateQueries({ queryKey: key });
-  };
+  // Deleting and recovering take away the button that had the focus.
+  const stood = useRef<boolean | null>(null);
+  useEffect(() => {
+    if (!b || dialog !== '') return;
+    if (stood.current !== null && stood.current !== deleted) document.querySelector<HTMLElement>('main h1')?.focus();
+    stood.current = deleted;
+  }, [b, deleted, dialog]);
+
+  const took = () => void client.invalidateQueries({ queryKey: key });
   const recover = async () => {
     setFault(null);
     try {
@@ -92,11 +97,14 @@ export function SetPage() {
       ) : undefined
     ) : (
       <>
-        <ForRole role={role} need="operator" label={t.restore}>
-          <CommandLink to="/t/$tenant/restore" params={{ tenant }} search={{ set: id }} primary>
-            {t.restore}
-          </CommandLink>
-        </ForRole>
+        {/* While nothing was captured yet, there is nothing to restore. */}
+        {found.counts && found.counts.captured + found.counts.incomplete > 0 ? (
+          <ForRole role={role} need="operator" label={t.restore}>
+            <CommandLink to="/t/$tenant/restore" params={{ tenant }} search={{ set: id }} primary>
+              {t.restore}
+            </CommandLink>
+          </ForRole>
+        ) : null}
         <ForRole role={role} need="operator" label={t.add}>
           <Button onClick={() => setDialog('add')}>{t.add}</Button>
         </ForRole>
@@ -125,7 +133,7 @@ export function SetPage() {
             {t.delete}
           </Button>
         </ForRole>
-        {started && !filling && !isTerminal(started) ? <RunAnswer run={started} /> : null}
+        {started && !filling ? <span className="inText"><RunAnswer run={started} /></span> : null}
       </>
     );
 
@@ -178,7 +186,17 @@ export function SetPage() {
             </Tabs>
             {dialog === 'rename' ? <RenameDialog set={found} tag={tag} open onClose={() => setDialog('')} /> : null}
             {dialog === 'delete' ? <DeleteDialog set={found} tag={tag} open onClose={() => setDialog('')} /> : null}
-            {dialog === 'add' ? <AddDialog set={found} open onClose={() => setDialog('')} onStarted={took} /> : null}
+            {dialog === 'add' ? (
+              <AddDialog
+                set={found}
+                open
+                onClose={() => setDialog('')}
+                onStarted={(run) => {
+                  setStarted(run);
+                  took();
+                }}
+              />
+            ) : null}
           </>
         )}
       </Loaded>

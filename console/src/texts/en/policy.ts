@@ -12,7 +12,6 @@ export const policy = {
   capture: 'Capture',
   restore: 'Restore a version…',
   restoreThis: 'Restore this version…',
-  addToSet: 'Add to backup set…',
   vanished: 'This policy is no longer in the tenant. Its versions are kept and can be restored.',
   vanishedAt: 'A sync missed it first',
   older: (shown: number, latest: number) => `This is version ${shown} of ${latest}.`,

@@ -3,10 +3,8 @@ import { count } from '../../format/format';
 
 export const setNew = {
   title: 'New backup set',
-  steps: 'Steps',
   step: (n: number, of: number, name: string) => `Step ${n} of ${of}: ${name}`,
   stepNames: { pick: 'What to back up', options: 'Name and options' } as Record<string, string>,
-  sentencePick: 'Choose what the set holds.',
   from: 'What to back up',
   choices: { tenant: 'Whole tenant', filter: 'By type, platform or name', policies: 'Chosen policies' } as Record<string, string>,
   choiceNotes: {
@@ -34,5 +32,4 @@ export const setNew = {
   createWhole: 'Create set of the whole tenant',
   creating: 'Creating the set…',
   tooMany: 'A set of chosen policies holds at most 1,000. Use filters for more.',
-  summary: 'What the set holds',
 };

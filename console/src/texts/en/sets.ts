@@ -13,8 +13,6 @@ export const sets = {
   neverDeleted: 'No backup set was deleted in the last 30 days.',
   create: 'New backup set',
   search: 'Search by name',
-  show: 'Show',
-  deleted: 'Deleted',
   showDeleted: 'Show deleted',
   showPresent: 'Show all others',
   columns: { name: 'Name', policies: 'Policies', result: 'What can be restored', state: 'State', created: 'Created', by: 'By', until: 'Can be recovered' },
