@@ -41,7 +41,7 @@ func TestOneOriginLeadsToSignInAPIAndConsole(t *testing.T) {
 		"/v1/me":                        api,
 		"/v1/tenants?pageToken=a%2Fb":   api,
 		"/assets/app.js":                api,
-		"/auth/callback?code=1":         api,
+		"/callback?code=1":         api,
 		"/v1/login":                     api,
 		"/oauth2/authorize?client_id=x": pages,
 		"/oauth2/token":                 pages,

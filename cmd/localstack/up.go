@@ -203,7 +203,7 @@ func describe(c config, graph stackfile.Graph, outputs map[string]string, pids m
 			Issuer:       "https://cognito-idp." + region + ".amazonaws.com/" + outputs["UserPoolId"],
 			AuthorizeURL: c.origin() + "/oauth2/authorize",
 			TokenURL:     c.origin() + "/oauth2/token",
-			RedirectURI:  c.origin() + "/auth/callback",
+			RedirectURI:  c.origin() + "/callback",
 			Scope:        "openid email profile tenantatlas/api",
 		},
 		Outputs: outputs,

@@ -50,7 +50,7 @@ func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprint(w, "try again")
 			return
 		}
-		http.Redirect(w, r, "http://localhost:1/auth/callback?code=c1&state="+url.QueryEscape(r.FormValue("state")), http.StatusFound)
+		http.Redirect(w, r, "http://localhost:1/callback?code=c1&state="+url.QueryEscape(r.FormValue("state")), http.StatusFound)
 	case "/oauth2/token":
 		sum := sha256.Sum256([]byte(r.FormValue("code_verifier")))
 		if base64.RawURLEncoding.EncodeToString(sum[:]) != p.challenge || r.FormValue("code") != "c1" {
@@ -73,7 +73,7 @@ func client(t *testing.T, p *provider) *signin.Client {
 	t.Cleanup(server.Close)
 	return &signin.Client{
 		AuthorizeURL: server.URL + "/oauth2/authorize", TokenURL: server.URL + "/oauth2/token",
-		ClientID: "app", RedirectURI: "http://localhost:1/auth/callback", Scope: "openid",
+		ClientID: "app", RedirectURI: "http://localhost:1/callback", Scope: "openid",
 	}
 }
 

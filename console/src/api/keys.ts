@@ -4,7 +4,8 @@ export const keys = {
   me: ['me'] as const,
   memberships: ['memberships'] as const,
   myRuns: ['my-runs'] as const,
-  unread: ['unread'] as const,
+  /** The newest notifications and the number of unread ones. */
+  inbox: ['inbox'] as const,
   notifications: (query: object) => ['notifications', query] as const,
   tenant: (tenant: string) => ['tenant', tenant] as const,
   /** keys.of(tenant, 'runs', query): anything below a tenant. */

@@ -39,12 +39,14 @@ export interface Session {
   state: 'out' | 'in' | 'ended';
   /** What people know themselves by: address or name. */
   who: string;
+  /** The provider's id of the person. */
+  subject: string;
 }
 
 let settings: OidcClientSettings | null = null;
 let client: OidcClient | null = null;
 let user: User | null = null;
-let session: Session = { state: 'out', who: '' };
+let session: Session = { state: 'out', who: '', subject: '' };
 let renewal: Promise<void> | null = null;
 let timer = 0;
 const listeners = new Set<() => void>();
@@ -58,7 +60,7 @@ export function onSession(tell: () => void): () => void {
 
 function become(state: Session['state'], next: User | null): void {
   user = next;
-  session = { state, who: next?.profile.email ?? next?.profile.name ?? session.who };
+  session = { state, who: next?.profile.email ?? next?.profile.name ?? session.who, subject: next?.profile.sub ?? session.subject };
   clearTimeout(timer);
   if (next) {
     const wait = Math.max(1, (next.expires_in ?? 300) - RENEW_BEFORE);
@@ -262,11 +264,14 @@ async function renewOnce(): Promise<void> {
   const before = user;
   try {
     if (!before?.refresh_token) throw new SignInError('ended');
-    const { refresh_token, id_token, session_state, scope, profile } = before;
-    const state = { refresh_token, id_token, session_state, scope, profile } as UseRefreshTokenArgs['state'];
+    // Without the former ID token: the library would refuse providers that put the
+    // time of the renewal into auth_time. The person must be the same.
+    const { refresh_token, session_state, scope, profile } = before;
+    const state = { refresh_token, session_state, scope, profile } as UseRefreshTokenArgs['state'];
     const answer = await the().useRefreshToken({ state, timeoutInSeconds: 15 });
+    if (answer.profile.sub !== profile.sub) throw new SignInError('refused', 'id_token');
     if (user !== before) return; // signed out meanwhile
-    become('in', new User({ ...answer, refresh_token: answer.refresh_token ?? before.refresh_token }));
+    become('in', new User({ ...answer, profile: { ...profile, ...answer.profile }, expires_at: answer.expires_at, refresh_token: answer.refresh_token ?? refresh_token }));
   } catch (err) {
     const known = asSignInError(err);
     if (known.kind !== 'unreachable' && user === before && session.state === 'in') become('ended', null);

@@ -40,7 +40,9 @@ export function FilterMenu({ label, options, value, onChange }: { label: string;
   const chosen = value ?? [];
   const words = chosen.length === 0 ? label : `${label}: ${chosen.length === 1 ? (options.find((o) => o.value === chosen[0])?.label ?? chosen[0]) : chosen.length}`;
   return (
+    // Inline: a menu elsewhere in the document lies outside of every landmark.
     <Menu
+      inline
       checkedValues={{ filter: chosen }}
       onCheckedValueChange={(_, { checkedItems }) => onChange(checkedItems.length ? checkedItems : undefined)}
     >
@@ -49,7 +51,7 @@ export function FilterMenu({ label, options, value, onChange }: { label: string;
           {words}
         </Button>
       </MenuTrigger>
-      <MenuPopover>
+      <MenuPopover className="overPage">
         <MenuList>
           {options.map((o) => (
             <MenuItemCheckbox key={o.value} name="filter" value={o.value} secondaryContent={o.count === undefined ? undefined : formatNumber(o.count)}>

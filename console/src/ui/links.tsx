@@ -4,8 +4,6 @@ import { createLink, Link as RouterLink } from '@tanstack/react-router';
 import { forwardRef, type AnchorHTMLAttributes, type ReactNode } from 'react';
 import type { Run } from '../api/types';
 import { common as t } from '../texts';
-import { Name } from './text';
-
 // eslint-disable-next-line jsx-a11y/anchor-has-content
 const Anchor = forwardRef<HTMLAnchorElement, AnchorHTMLAttributes<HTMLAnchorElement>>((props, ref) => <a ref={ref} {...props} className={`link ${props.className ?? ''}`} />);
 Anchor.displayName = 'Anchor';
@@ -16,10 +14,7 @@ export const Link = createLink(Anchor);
 export const BareLink = RouterLink;
 
 /** What a run does, and to what: Capture “CA001”. */
-export function runTitle(run: Pick<Run, 'operation' | 'target'>): string {
-  const words = t.operations[run.operation] ?? run.operation;
-  return run.target.kind !== 'tenant' && run.target.name ? `${words} “${run.target.name}”` : words;
-}
+export { plainTitle as runTitle } from '../shell/activity';
 
 export function RunTitle({ run }: { run: Pick<Run, 'operation' | 'target'> }) {
   const words = t.operations[run.operation] ?? run.operation;
@@ -32,9 +27,9 @@ export function RunTitle({ run }: { run: Pick<Run, 'operation' | 'target'> }) {
 }
 
 /** Leads to a run's page. */
-export function RunLink({ run, children }: { run: { tenantId: string; id: string }; children?: ReactNode }) {
+export function RunLink({ run, children, onClick }: { run: { tenantId: string; id: string }; children?: ReactNode; onClick?: () => void }) {
   return (
-    <Link to="/t/$tenant/runs/$run" params={{ tenant: run.tenantId, run: run.id }}>
+    <Link to="/t/$tenant/runs/$run" params={{ tenant: run.tenantId, run: run.id }} onClick={onClick}>
       {children ?? t.viewRun}
     </Link>
   );
@@ -62,5 +57,3 @@ export function Sentence({ text, names = [] }: { text: string; names?: (string |
     </>
   );
 }
-
-export { Name };

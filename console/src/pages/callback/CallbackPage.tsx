@@ -6,7 +6,7 @@ import { useEffect, useState } from 'react';
 import { CALLBACK, finish, signIn } from '../../auth/auth';
 import { Landing } from '../../shell/Landing';
 import { common, signin as t } from '../../texts';
-import { signInWords } from '../signin/SigninPage';
+import { signInWords } from '../../ui/signInWords';
 
 // The address as it was when the page loaded: an effect may run again.
 let finishing: Promise<string | null> | null = null;

@@ -4,7 +4,7 @@ import { signIn } from '../../auth/auth';
 import { useState } from 'react';
 import { Landing } from '../../shell/Landing';
 import { signin as t } from '../../texts';
-import { signInWords } from '../signin/SigninPage';
+import { signInWords } from '../../ui/signInWords';
 
 export function SignedOutPage() {
   const [note, setNote] = useState('');

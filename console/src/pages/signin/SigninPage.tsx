@@ -2,17 +2,13 @@
 import { Button } from '@fluentui/react-components';
 import { getRouteApi } from '@tanstack/react-router';
 import { useState } from 'react';
-import { signIn, SignInError } from '../../auth/auth';
+import { signIn } from '../../auth/auth';
 import { Landing } from '../../shell/Landing';
 import { common, signin as t } from '../../texts';
+import { signInWords } from '../../ui/signInWords';
 
 const route = getRouteApi('/signin');
 
-export function signInWords(err: unknown): string {
-  if (!(err instanceof SignInError)) return t.unreachable;
-  if (err.kind === 'refused') return t.refused(err.code);
-  return { unfinished: t.unfinished, insecure: t.insecure, unreachable: t.unreachable, ended: t.toContinue }[err.kind];
-}
 
 export function SigninPage() {
   const { returnTo } = route.useSearch();

@@ -27,6 +27,7 @@ export const common = {
   pageFailed: 'This page could not be shown. Try again.',
   failed: 'Something went wrong on our side. Try again.',
   unreachable: 'The service cannot be reached. Check the connection and try again.',
+  sessionEnded: 'Your session ended. Sign in again; your entries are kept.',
   notUpdatedSince: (time: string) => `Not updated since ${time}.`,
   tryingAgainIn: (seconds: number) => `Trying again in ${seconds} s.`,
   forbiddenTitle: 'No access',
@@ -64,6 +65,11 @@ export const common = {
   dismiss: 'Dismiss',
   never: 'Never',
   nothing: '–',
+
+  unsavedTitle: 'Leave without saving?',
+  unsaved: 'What you changed on this page is not saved.',
+  discard: 'Leave the page',
+  stay: 'Stay',
 
   starting: 'Starting…',
   queued: 'Queued.',
