@@ -68,6 +68,7 @@ func TestConformance(t *testing.T) {
 			t.Run("Schedules", func(t *testing.T) { runtest.Schedules(t, open) })
 			t.Run("Drifts", func(t *testing.T) { runtest.Drifts(t, open) })
 			t.Run("Summaries", func(t *testing.T) { runtest.Summaries(t, open) })
+			t.Run("SavedFilters", func(t *testing.T) { runtest.SavedFilters(t, open) })
 			t.Run("FaultsWithSDKRetries", func(t *testing.T) { runtest.Faults(t, open) })
 			t.Run("FaultsWithoutSDKRetries", func(t *testing.T) { runtest.Faults(t, opener(t, d, once)) })
 		})

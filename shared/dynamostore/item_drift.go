@@ -1,10 +1,15 @@
 package dynamostore
 
-import "tenantatlas/shared/run"
+import (
+	"strings"
+
+	"tenantatlas/shared/run"
+)
 
 // Attributes of drift that expressions name.
 const (
 	attrKind     = "kind"
+	attrFoundAt  = "foundAt"
 	attrPolicyID = "policyId"
 	attrSeenAt   = "seenAt"
 	attrSeenBy   = "seenBy"
@@ -20,6 +25,7 @@ type driftItem struct {
 	ScheduleID string         `dynamodbav:"scheduleId,omitempty"`
 	PolicyID   string         `dynamodbav:"policyId"`
 	Name       string         `dynamodbav:"name"`
+	NameLower  string         `dynamodbav:"nameLower"`
 	Type       string         `dynamodbav:"type"`
 	Platform   string         `dynamodbav:"platform,omitempty"`
 	Kind       string         `dynamodbav:"kind"`
@@ -41,7 +47,7 @@ func newDriftItem(d run.Drift) driftItem {
 	k := driftKey(d.TenantID, d.ID)
 	i := driftItem{
 		PK: k.pk, SK: k.sk, Entity: entityDrift,
-		TenantID: d.TenantID, ID: d.ID, RunID: d.RunID, ScheduleID: d.ScheduleID, PolicyID: d.PolicyID, Name: d.Name, Type: d.Type, Platform: d.Platform,
+		TenantID: d.TenantID, ID: d.ID, RunID: d.RunID, ScheduleID: d.ScheduleID, PolicyID: d.PolicyID, Name: d.Name, NameLower: strings.ToLower(d.Name), Type: d.Type, Platform: d.Platform,
 		Kind: string(d.Kind), From: d.From, To: d.To, FoundAt: optionalStamp(d.FoundAt), Total: d.Total,
 		SeenAt: pointerStamp(d.SeenAt), SeenBy: newInitiatorItem(d.SeenBy),
 	}

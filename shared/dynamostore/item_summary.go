@@ -46,12 +46,13 @@ type summaryItem struct {
 }
 
 type inventoryItem struct {
-	Present  int         `dynamodbav:"present"`
-	Vanished int         `dynamodbav:"vanished"`
-	Never    int         `dynamodbav:"never"`
-	Oldest   string      `dynamodbav:"oldest,omitempty"`
-	Hours    []hourCount `dynamodbav:"hours,omitempty"`
-	At       string      `dynamodbav:"at"`
+	Present  int                      `dynamodbav:"present"`
+	Vanished int                      `dynamodbav:"vanished"`
+	Never    int                      `dynamodbav:"never"`
+	Oldest   string                   `dynamodbav:"oldest,omitempty"`
+	Hours    []hourCount              `dynamodbav:"hours,omitempty"`
+	Types    map[string]run.TypeCount `dynamodbav:"types,omitempty"`
+	At       string                   `dynamodbav:"at"`
 }
 
 type hourCount struct {
@@ -129,7 +130,7 @@ func (i lastRunItem) run(tenantID string, op run.Operation) (run.Run, error) {
 }
 
 func newInventoryItem(c run.InventoryCount) inventoryItem {
-	i := inventoryItem{Present: c.Present, Vanished: c.Vanished, Never: c.Never, Oldest: optionalStamp(c.Oldest), At: stamp(c.At)}
+	i := inventoryItem{Present: c.Present, Vanished: c.Vanished, Never: c.Never, Oldest: optionalStamp(c.Oldest), Types: c.Types, At: stamp(c.At)}
 	for _, h := range c.Hours {
 		i.Hours = append(i.Hours, hourCount{stamp(h.Hour), h.Policies})
 	}
@@ -158,7 +159,7 @@ func decodeSummary(tenantID string, image map[string]types.AttributeValue) (run.
 	s.Active = slices.Sorted(slices.Values(i.Active))
 	s.OpenDrift, s.DriftCounted, s.Rev = max(i.OpenDrift, 0), i.DriftCounted, i.Rev
 	if c := i.Inventory; c != nil {
-		s.Inventory = &run.InventoryCount{Present: c.Present, Vanished: c.Vanished, Never: c.Never, Oldest: p.optional(c.Oldest), At: p.optional(c.At)}
+		s.Inventory = &run.InventoryCount{Present: c.Present, Vanished: c.Vanished, Never: c.Never, Oldest: p.optional(c.Oldest), Types: c.Types, At: p.optional(c.At)}
 		for _, h := range c.Hours {
 			s.Inventory.Hours = append(s.Inventory.Hours, run.HourCount{Hour: p.optional(h.Hour), Policies: h.Policies})
 		}

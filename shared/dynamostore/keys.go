@@ -57,6 +57,7 @@ const (
 	entitySubscription = "Subscription"
 	entityRunLink      = "RunLink"
 	entitySummary      = "Summary"
+	entityFilters      = "SavedFilters"
 )
 
 // key is the primary key of one item.
@@ -156,6 +157,15 @@ func driftKey(tenantID, driftID string) key {
 
 func subscriptionKey(tenantID, userID string) key {
 	return key{partition(tenantID), subscriptionPrefix + userID}
+}
+
+// filtersKey puts what a user saved beside the user's notifications in the tenant. What
+// is of no tenant is in a partition of the user's own.
+func filtersKey(tenantID, userID string) key {
+	if tenantID == "" {
+		return key{"U#" + userID + "#", "FILTERS"}
+	}
+	return key{notificationsPartition(tenantID, userID), "FILTERS"}
 }
 
 func summaryKey(tenantID string) key { return key{partition(tenantID), "SUMMARY"} }

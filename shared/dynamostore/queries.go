@@ -150,19 +150,29 @@ func (e *expression) whenThere(attr string, there bool) {
 
 func policiesOfTenant(q run.PolicyQuery) query {
 	out := byName(policiesPartition(q.TenantID), func(policyID string) key { return policyKey(q.TenantID, policyID) })
-	if len(q.Types) > 0 || q.Platform != "" || q.Search != "" || q.Vanished != nil {
+	out.newest = q.Descending
+	if len(q.Types)+len(q.Platforms) > 0 || q.Search != "" || q.Vanished != nil || q.Captured != nil || !q.CapturedFrom.IsZero() || !q.CapturedTo.IsZero() {
 		out.filter = func(e *expression) {
 			if len(q.Types) > 0 {
 				e.whenIn(attrType, q.Types)
 			}
-			if q.Platform != "" {
-				e.whenText(attrPlatform, q.Platform)
+			if len(q.Platforms) > 0 {
+				e.whenIn(attrPlatform, q.Platforms)
 			}
 			if q.Search != "" {
 				e.whenNamed(q.Search)
 			}
 			if q.Vanished != nil {
 				e.whenThere(attrVanishedAt, *q.Vanished)
+			}
+			if q.Captured != nil {
+				e.when("%s %s %s", e.name(attrLatestVersion), map[bool]string{true: ">", false: "="}[*q.Captured], e.number(0))
+			}
+			if !q.CapturedFrom.IsZero() {
+				e.when("%s >= %s", e.name(attrLastCapturedAt), e.text(stamp(q.CapturedFrom)))
+			}
+			if !q.CapturedTo.IsZero() {
+				e.when("%s < %s", e.name(attrLastCapturedAt), e.text(stamp(q.CapturedTo)))
 			}
 		}
 	}
@@ -271,7 +281,11 @@ func driftOfTenant(q run.DriftQuery) query {
 		hashAttr: attrPK, hash: pk, rangeAttr: attrSK, prefix: prefix, newest: true,
 		start: tableStart(pk, prefix), position: sortPosition(attrSK),
 	}
-	if len(q.Kinds)+len(q.Types) > 0 || q.PolicyID != "" || q.Open != nil {
+	if !q.From.IsZero() && q.RunID == "" {
+		out.prefix = ""
+		out.between(driftPrefix, run.FirstID(run.PrefixRun, q.From.Add(-run.DriftSlack)), "")
+	}
+	if len(q.Kinds)+len(q.Types) > 0 || q.PolicyID != "" || q.Open != nil || q.Search != "" || !q.From.IsZero() {
 		out.filter = func(e *expression) {
 			if len(q.Kinds) > 0 {
 				e.whenIn(attrKind, texts(q.Kinds))
@@ -284,6 +298,12 @@ func driftOfTenant(q run.DriftQuery) query {
 			}
 			if q.Open != nil {
 				e.whenThere(attrSeenAt, !*q.Open)
+			}
+			if q.Search != "" {
+				e.whenNamed(q.Search)
+			}
+			if !q.From.IsZero() {
+				e.when("%s >= %s", e.name(attrFoundAt), e.text(stamp(q.From)))
 			}
 		}
 	}
@@ -342,10 +362,13 @@ func auditOfMonth(q run.AuditQuery, m month, from, to time.Time) query {
 	if !from.IsZero() || !to.IsZero() {
 		out.between("", optionalStamp(from), optionalStamp(to))
 	}
-	if q.Event != "" || q.ActorID != "" || q.RunID != "" {
+	if len(q.Events) > 0 || q.ActorID != "" || q.TargetID != "" || q.RunID != "" {
 		out.filter = func(e *expression) {
-			if q.Event != "" {
-				e.whenText(attrEvent, q.Event)
+			if len(q.Events) > 0 {
+				e.whenIn(attrEvent, q.Events)
+			}
+			if q.TargetID != "" {
+				e.when("%s.%s = %s", e.name(attrTarget), e.name(attrTargetID), e.text(q.TargetID))
 			}
 			if q.ActorID != "" {
 				e.whenText(attrActorID, q.ActorID)

@@ -65,6 +65,7 @@ func exampleItems(t *testing.T) []any {
 		newFiringItem(run.Firing{TenantID: "{tenant}", ScheduleID: "{schedule}", DueAt: exampleTime}),
 		newDriftItem(run.Drift{TenantID: "{tenant}", ID: run.DriftID("{run}", "{policy}")}),
 		newSubscriptionItem(run.Subscription{TenantID: "{tenant}", UserID: "{user}"}),
+		newFiltersItem("{tenant}", "{user}", 1, nil),
 		summaryItem{PK: summary.pk, SK: summary.sk, Entity: entitySummary},
 	}
 }
@@ -119,6 +120,7 @@ func TestTableDocument(t *testing.T) {
 	fmt.Fprintln(&b, "Printed from the code by `go generate ./shared/dynamostore`; a test keeps it true. Words in braces are identifiers.")
 	fmt.Fprintln(&b)
 	fmt.Fprintln(&b, "Every partition key of a tenant's data begins with `T#{tenant}#`, so that tenant `1` never matches tenant `12`.")
+	fmt.Fprintln(&b, "The one exception are the filters that a user saved for pages over all tenants: SavedFilters in `U#{user}#`.")
 	fmt.Fprintln(&b, "Times are UTC text of fixed width; those of a Rate are microseconds since 1970. `expiresAt` is the TTL attribute, in seconds since 1970.")
 	fmt.Fprintln(&b)
 	fmt.Fprintln(&b, "## Items")
@@ -285,7 +287,7 @@ func TestExpressionAttributesExist(t *testing.T) {
 		attrNameLower, attrPlatform, attrVanishedAt, attrLatestVersion, attrLatestHash, attrLastCapturedAt, attrRev, attrRead, attrEvent,
 		attrActorID, attrRunID, attrRole, attrDisabled, attrOwners, attrConnection, attrConnectionAt, attrSyncedAt, attrTAT, attrBlockedUntil, attrExpiresAt,
 		attrNote, attrDeletedAt, attrDeletedBy, attrCreatedAt, attrActiveRuns, attrTally, attrUses, attrState, attrCode, attrFoundation, attrAddedAt,
-		attrPaused, attrApplied, attrRemoved, attrKind, attrPolicyID, attrSeenAt, attrSeenBy,
+		attrPaused, attrApplied, attrRemoved, attrKind, attrPolicyID, attrSeenAt, attrSeenBy, attrFoundAt,
 	} {
 		if !known[name] {
 			t.Errorf("no item has an attribute %q", name)

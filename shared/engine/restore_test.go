@@ -113,7 +113,7 @@ func TestWhatIsWrittenIsAudited(t *testing.T) {
 			return o, nil
 		}
 		r := b.finish(b.start())
-		page, err := b.store.AuditEvents(t.Context(), run.AuditQuery{TenantID: tenantID, RunID: r.ID, Event: run.AuditObjectsWritten, Now: time.Now().Add(time.Hour)}, run.PageRequest{Limit: 50})
+		page, err := b.store.AuditEvents(t.Context(), run.AuditQuery{TenantID: tenantID, RunID: r.ID, Events: []string{run.AuditObjectsWritten}, Now: time.Now().Add(time.Hour)}, run.PageRequest{Limit: 50})
 		if err != nil {
 			t.Fatal(err)
 		}

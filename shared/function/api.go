@@ -56,7 +56,7 @@ func API(ctx context.Context, log *slog.Logger) (any, error) {
 		Starter: &start.Starter{
 			Runs: store, Queue: sqsqueue.New(sqs.NewFromConfig(cfg), urls), Now: time.Now, Log: log,
 		},
-		Tenants: store, Runs: store, Policies: store, Records: store, Sets: store, Schedules: store, Drifts: store, Subscriptions: store, Summaries: store,
+		Tenants: store, Runs: store, Policies: store, Records: store, Sets: store, Schedules: store, Drifts: store, Subscriptions: store, Summaries: store, Filters: store,
 		Timetable:   newTimetable(cfg, entries),
 		Archive:     s3archive.New(s3.NewFromConfig(cfg), bucket, s3archive.Options{}),
 		Credentials: secretstore.New(secretsmanager.NewFromConfig(cfg), prefix, keyID),

@@ -45,6 +45,7 @@ type Deps struct {
 	Subscriptions run.Subscriptions
 	// Summaries are what overviews are read from.
 	Summaries summary.Store
+	Filters   run.SavedFilters
 	// Timetable fires the schedules.
 	Timetable   run.Timetable
 	Records     run.Records
@@ -115,6 +116,7 @@ func (s *server) register(mux *http.ServeMux) huma.API {
 	cfg.Security = []map[string][]string{{"bearer": {}}}
 	api := humago.New(mux, cfg)
 	s.registerMe(api)
+	s.registerFilters(api)
 	s.registerTenants(api)
 	s.registerOverview(api)
 	s.registerMembers(api)

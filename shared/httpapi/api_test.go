@@ -144,7 +144,7 @@ func newBed(t *testing.T) *bed {
 	now := func() time.Time { return epoch.Add(time.Hour) }
 	b.handler = httpapi.New(httpapi.Deps{
 		Starter: &start.Starter{Runs: b.store, Queue: b.queue, Now: now, Log: log},
-		Tenants: b.store, Runs: b.store, Policies: b.store, Records: b.store, Sets: b.store, Schedules: b.store, Drifts: b.store, Subscriptions: b.store, Summaries: b.store, Timetable: b.timetable, Archive: b.archive, Credentials: b.secrets,
+		Tenants: b.store, Runs: b.store, Policies: b.store, Records: b.store, Sets: b.store, Schedules: b.store, Drifts: b.store, Subscriptions: b.store, Summaries: b.store, Filters: b.store, Timetable: b.timetable, Archive: b.archive, Credentials: b.secrets,
 		Now: now, Log: log, ConsoleURL: "https://console.example",
 		Deadline: func(run.Operation) time.Duration { return time.Hour },
 		Identify: func(r *http.Request) (run.Principal, error) {
@@ -332,7 +332,7 @@ func TestDocumentIsCommitted(t *testing.T) {
 
 // need is the weakest role for each route of a tenant; "" is any signed-in user.
 var need = map[string]run.Role{
-	"GET /v1/me": "", "GET /v1/policy-types": "", "GET /v1/tenants": "", "GET /v1/runs": "", "GET /v1/notifications": "",
+	"GET /v1/me": "", "GET /v1/me/filters": "", "PUT /v1/me/filters/{filter}": "", "DELETE /v1/me/filters/{filter}": "", "GET /v1/policy-types": "", "GET /v1/tenants": "", "GET /v1/runs": "", "GET /v1/notifications": "",
 	"POST /v1/notifications/read-all": "", "POST /v1/notifications/{notification}/read": "",
 	"POST /v1/tenants":                                                  "platform",
 	"GET /v1/tenants/{tenant}":                                          run.RoleViewer,
@@ -350,6 +350,8 @@ var need = map[string]run.Role{
 	"GET /v1/tenants/{tenant}/runs":                                     run.RoleViewer,
 	"GET /v1/tenants/{tenant}/runs/{run}":                               run.RoleViewer,
 	"GET /v1/tenants/{tenant}/run-counts":                               run.RoleViewer,
+	"GET /v1/tenants/{tenant}/policy-types":                             run.RoleViewer,
+	"GET /v1/tenants/{tenant}/audit-events/export":                      run.RoleViewer,
 	"GET /v1/tenants/{tenant}/runs/{run}/items":                         run.RoleViewer,
 	"POST /v1/tenants/{tenant}/runs/{run}/cancel":                       run.RoleOperator, // of the run's operation
 	"GET /v1/tenants/{tenant}/audit-events":                             run.RoleViewer,
@@ -401,6 +403,7 @@ var bodies = map[string]string{
 	"POST /v1/tenants/{tenant}/schedules":               `{"name":"Nightly","operation":"backup_set.create","expression":"cron(0 2 * * ? *)","timeZone":"Europe/Berlin"}`,
 	"PATCH /v1/tenants/{tenant}/schedules/{schedule}":   `{"paused":true}`,
 	"PUT /v1/tenants/{tenant}/subscription":             `{"drift":true,"problems":false}`,
+	"PUT /v1/me/filters/{filter}":                       `{"page":"runs","name":"Failed","query":"status=failed"}`,
 	"POST /v1/tenants/{tenant}/snapshots":               `{"selection":{"policies":["{policy}"]}}`,
 	"POST /v1/tenants/{tenant}/previews":                `{"versions":[{"policyId":"{policy}","version":1}]}`,
 	"POST /v1/tenants/{tenant}/restores":                `{"planRunId":"{plan}","planDigest":"{digest}","tenantName":"Tenant A","reason":"CHG1"}`,
@@ -467,7 +470,7 @@ func (b *bed) path(route, tenant string) (method, path string) {
 		about = b.restored.ID
 	}
 	return method, strings.NewReplacer("{tenant}", tenant, "{policy}", b.policy.ID, "{run}", about, "{document}", b.plan, "{number}", "1", "{user}", "viewer", "{notification}", "bm9uZQ",
-		"{set}", b.set.ID, "{schedule}", b.schedule.ID, "{drift}", run.DriftID(b.ended.ID, b.policy.ID)).Replace(path)
+		"{set}", b.set.ID, "{schedule}", b.schedule.ID, "{drift}", run.DriftID(b.ended.ID, b.policy.ID), "{filter}", "f1").Replace(path)
 }
 
 // Every route × every role × own tenant: who may and who may not.

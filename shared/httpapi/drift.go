@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -66,19 +67,21 @@ func (s *server) registerDrift(api huma.API) {
 
 	type listInput struct {
 		PageInput
-		Tenant string   `path:"tenant"`
-		Kinds  []string `query:"kind,explode" enum:"new,changed,vanished,returned" doc:"Repeat for several"`
-		Types  []string `query:"type,explode" maxItems:"100" doc:"Repeat for several"`
-		Policy string   `query:"policy" maxLength:"64"`
-		Run    string   `query:"run" maxLength:"64" doc:"Only what this run found"`
-		State  string   `query:"state" enum:"open,all" default:"open" doc:"open: not yet marked as expected"`
+		Tenant string    `path:"tenant"`
+		Kinds  []string  `query:"kind,explode" enum:"new,changed,vanished,returned" doc:"Repeat for several"`
+		Types  []string  `query:"type,explode" maxItems:"100" doc:"Repeat for several"`
+		Policy string    `query:"policy" maxLength:"64"`
+		Run    string    `query:"run" maxLength:"64" doc:"Only what this run found"`
+		State  string    `query:"state" enum:"open,all" default:"open" doc:"open: not yet marked as expected"`
+		Search string    `query:"q" maxLength:"200" doc:"Part of the policy's name"`
+		Since  time.Time `query:"since" doc:"Found at or after"`
 	}
 	huma.Register(api, op(http.MethodGet, base, "listDrift", "List what scheduled backups found changed, newest first", "drift", http.StatusOK),
 		func(ctx context.Context, in *listInput) (*ListOutput[DriftView], error) {
 			if _, err := s.member(ctx, in.Tenant, run.RoleViewer); err != nil {
 				return nil, s.problem(ctx, err, "tenant")
 			}
-			q := run.DriftQuery{TenantID: in.Tenant, Types: in.Types, PolicyID: in.Policy, RunID: in.Run}
+			q := run.DriftQuery{TenantID: in.Tenant, Types: in.Types, PolicyID: in.Policy, RunID: in.Run, Search: strings.TrimSpace(in.Search), From: in.Since}
 			for _, k := range in.Kinds {
 				q.Kinds = append(q.Kinds, run.Change(k))
 			}

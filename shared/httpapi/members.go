@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -51,20 +52,33 @@ func (s *server) registerMembers(api huma.API) {
 	type listInput struct {
 		PageInput
 		Tenant string `path:"tenant"`
+		Search string `query:"q" maxLength:"200" doc:"Part of the name or the id"`
 	}
 	huma.Register(api, op(http.MethodGet, "/v1/tenants/{tenant}/members", "listMembers", "List the members of a tenant", "members", http.StatusOK),
 		func(ctx context.Context, in *listInput) (*ListOutput[MemberView], error) {
 			if _, err := s.member(ctx, in.Tenant, run.RoleViewer); err != nil {
 				return nil, s.problem(ctx, err, "tenant")
 			}
-			question := "members " + in.Tenant
+			search := strings.ToLower(strings.TrimSpace(in.Search))
+			question := []string{"members", in.Tenant, search}
 			req, err := in.request(ctx, question)
 			if err != nil {
 				return nil, s.problem(ctx, err, "member")
 			}
-			page, err := s.Tenants.Members(ctx, in.Tenant, req)
-			if err != nil {
-				return nil, s.problem(ctx, err, "member")
+			page := run.Page[run.Member]{Next: req.Cursor}
+			for range maxLooks {
+				found, err := s.Tenants.Members(ctx, in.Tenant, run.PageRequest{Limit: req.Limit - len(page.Items), Cursor: page.Next})
+				if err != nil {
+					return nil, s.problem(ctx, err, "member")
+				}
+				for _, m := range found.Items {
+					if strings.Contains(strings.ToLower(m.Name), search) || strings.Contains(strings.ToLower(m.UserID), search) {
+						page.Items = append(page.Items, m)
+					}
+				}
+				if page.Next = found.Next; page.Next == "" || len(page.Items) == req.Limit {
+					break
+				}
 			}
 			return listOf(ctx, question, page, memberView), nil
 		})

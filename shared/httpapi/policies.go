@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -104,31 +106,51 @@ func versionView(v run.Version) VersionView {
 func (s *server) registerPolicies(api huma.API) {
 	type listInput struct {
 		PageInput
-		Tenant   string   `path:"tenant"`
-		Types    []string `query:"type,explode" doc:"Repeat for several"`
-		Platform string   `query:"platform" maxLength:"100"`
-		Search   string   `query:"q" maxLength:"200" doc:"Part of the name"`
-		State    string   `query:"state" enum:"present,vanished"`
+		Tenant    string   `path:"tenant"`
+		Types     []string `query:"type,explode" doc:"Repeat for several"`
+		Platforms []string `query:"platform,explode" maxItems:"50" doc:"Repeat for several"`
+		Search    string   `query:"q" maxLength:"200" doc:"Part of the name"`
+		State     string   `query:"state" enum:"present,vanished,drifted,never" doc:"drifted: with drift that is not marked as expected, the newest first, in pages that may be short; never: present and never captured"`
+		Captured  string   `query:"captured" enum:"recent,older,never" doc:"recent: last captured within 24 hours; older: before that"`
+		Sort      string   `query:"sort" enum:"name,-name" default:"name"`
 	}
 	huma.Register(api, op(http.MethodGet, "/v1/tenants/{tenant}/policies", "listPolicies", "List the policies of the inventory by name", "policies", http.StatusOK),
 		func(ctx context.Context, in *listInput) (*ListOutput[PolicyView], error) {
 			if _, err := s.member(ctx, in.Tenant, run.RoleViewer); err != nil {
 				return nil, s.problem(ctx, err, "tenant")
 			}
-			q := run.PolicyQuery{TenantID: in.Tenant, Types: in.Types, Platform: in.Platform, Search: in.Search}
-			if in.State != "" {
-				vanished := in.State == "vanished"
-				q.Vanished = &vanished
-			}
-			req, err := in.request(ctx, q)
+			question := []any{"policies", in.Tenant, in.Types, in.Platforms, in.Search, in.State, in.Captured, in.Sort}
+			req, err := in.request(ctx, question)
 			if err != nil {
 				return nil, s.problem(ctx, err, "policy")
 			}
-			page, err := s.Policies.ListPolicies(ctx, q, req)
+			q, drifted := run.PolicyQuery{TenantID: in.Tenant, Types: in.Types, Platforms: in.Platforms, Search: strings.TrimSpace(in.Search), Descending: in.Sort == "-name"}, in.State == "drifted"
+			yes, no := true, false
+			switch in.State {
+			case "present", "never":
+				q.Vanished = &no
+			case "vanished":
+				q.Vanished = &yes
+			}
+			// To the hour, so that a page means the same as the one before it.
+			day := s.Now().UTC().Truncate(time.Hour).Add(-run.CoverageTime)
+			switch {
+			case in.State == "never" || in.Captured == "never":
+				q.Captured = &no
+			case in.Captured == "recent":
+				q.CapturedFrom = day
+			case in.Captured == "older":
+				q.CapturedTo = day
+			}
+			list := s.Policies.ListPolicies
+			if drifted {
+				list = s.driftedPolicies
+			}
+			page, err := list(ctx, q, req)
 			if err != nil {
 				return nil, s.problem(ctx, err, "policy")
 			}
-			return listOf(ctx, q, page, policyView), nil
+			return listOf(ctx, question, page, policyView), nil
 		})
 
 	huma.Register(api, op(http.MethodGet, "/v1/tenants/{tenant}/policies/{policy}", "getPolicy", "Read a policy of the inventory", "policies", http.StatusOK, http.StatusNotFound),
@@ -179,6 +201,29 @@ func (s *server) registerPolicies(api huma.API) {
 			}
 			return &struct{ Body VersionContent }{VersionContent{VersionView: versionView(v), Content: content}}, nil
 		})
+}
+
+// driftedPolicies lists policies with open drift, in the order in which it was found.
+// One that drifted several times is listed with the newest of a page.
+func (s *server) driftedPolicies(ctx context.Context, q run.PolicyQuery, p run.PageRequest) (run.Page[run.Policy], error) {
+	open := true
+	drift, err := s.Drifts.ListDrift(ctx, run.DriftQuery{TenantID: q.TenantID, Types: q.Types, Search: q.Search, Open: &open}, p)
+	if err != nil {
+		return run.Page[run.Policy]{}, err
+	}
+	var ids []string
+	for _, d := range drift.Items {
+		if !slices.Contains(ids, d.PolicyID) {
+			ids = append(ids, d.PolicyID)
+		}
+	}
+	found, err := s.Policies.PoliciesByID(ctx, q.TenantID, ids)
+	if err != nil {
+		return run.Page[run.Policy]{}, err
+	}
+	found = slices.DeleteFunc(found, func(p run.Policy) bool { return !q.Matches(p) })
+	slices.SortFunc(found, func(a, b run.Policy) int { return slices.Index(ids, a.ID) - slices.Index(ids, b.ID) })
+	return run.Page[run.Policy]{Items: found, Next: drift.Next}, nil
 }
 
 func (s *server) readPolicy(ctx context.Context, tenantID, policyID string) (run.Policy, error) {

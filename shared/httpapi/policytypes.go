@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -96,4 +97,69 @@ func (s *server) registerPolicyTypes(api huma.API) {
 			}
 			return out, nil
 		})
+
+	type tenantInput struct {
+		Tenant string `path:"tenant"`
+	}
+	huma.Register(api, op(http.MethodGet, "/v1/tenants/{tenant}/policy-types", "listTenantPolicyTypes", "List the policy types with how many policies the tenant has of each", "policies", http.StatusOK),
+		func(ctx context.Context, in *tenantInput) (*struct{ Body TenantPolicyTypes }, error) {
+			if _, err := s.member(ctx, in.Tenant, run.RoleViewer); err != nil {
+				return nil, s.problem(ctx, err, "tenant")
+			}
+			v, err := s.tenantPolicyTypes(ctx, in.Tenant)
+			if err != nil {
+				return nil, s.problem(ctx, err, "tenant")
+			}
+			return &struct{ Body TenantPolicyTypes }{v}, nil
+		})
+}
+
+// TenantPolicyTypeView is a policy type in one tenant.
+type TenantPolicyTypeView struct {
+	PolicyTypeView
+	Policies int        `json:"policies" doc:"In the tenant"`
+	Never    int        `json:"neverCaptured" doc:"Of those"`
+	Vanished int        `json:"vanished" doc:"Known, and no longer in the tenant"`
+	SyncedAt *time.Time `json:"syncedAt,omitempty" doc:"When the type was last listed completely"`
+}
+
+// TenantPolicyTypes are all policy types, with what the tenant has of them.
+type TenantPolicyTypes struct {
+	List[TenantPolicyTypeView]
+	Used      int        `json:"used" doc:"Types of which the tenant has policies"`
+	CountedAt *time.Time `json:"countedAt,omitempty" doc:"Absent until the policies were counted: then only how many a sync found is known"`
+}
+
+func (s *server) tenantPolicyTypes(ctx context.Context, tenantID string) (TenantPolicyTypes, error) {
+	sum, err := s.Summaries.Summary(ctx, tenantID)
+	if err != nil {
+		return TenantPolicyTypes{}, err
+	}
+	syncs, err := s.Policies.TypeSyncs(ctx, tenantID)
+	if err != nil {
+		return TenantPolicyTypes{}, err
+	}
+	synced := map[string]run.TypeSync{}
+	for _, sync := range syncs {
+		synced[sync.Type] = sync
+	}
+	out := TenantPolicyTypes{List: List[TenantPolicyTypeView]{Items: []TenantPolicyTypeView{}}}
+	if sum.Inventory != nil {
+		out.CountedAt = &sum.Inventory.At
+	}
+	for _, t := range catalog.All() {
+		v := TenantPolicyTypeView{PolicyTypeView: policyTypeView(t)}
+		if sync, ok := synced[t.ID]; ok {
+			v.SyncedAt, v.Policies = &sync.SyncedAt, sync.Policies
+		}
+		if sum.Inventory != nil {
+			c := sum.Inventory.Types[t.ID]
+			v.Policies, v.Never, v.Vanished = c.Present, c.Never, c.Vanished
+		}
+		if v.Policies > 0 {
+			out.Used++
+		}
+		out.Items = append(out.Items, v)
+	}
+	return out, nil
 }

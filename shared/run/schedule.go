@@ -186,8 +186,14 @@ type DriftQuery struct {
 	Types    []string
 	PolicyID string
 	RunID    string
-	Open     *bool // whether it was not yet marked as expected
+	Search   string    // part of the policy's name, case-insensitive
+	From     time.Time // found at or after
+	Open     *bool     // whether it was not yet marked as expected
 }
+
+// DriftSlack is how long before it finds drift a run may have begun at the most: ids of
+// drift sort by the beginning of the run.
+const DriftSlack = 48 * time.Hour
 
 // Drifts keeps drift.
 type Drifts interface {

@@ -313,11 +313,24 @@ func (q OutcomeQuery) Matches(o Outcome) bool {
 
 // PolicyQuery filters policies of one tenant.
 type PolicyQuery struct {
-	TenantID string
-	Types    []string
-	Platform string
-	Search   string // substring of the name, case-insensitive
-	Vanished *bool  // nil: both
+	TenantID  string
+	Types     []string
+	Platforms []string
+	Search    string // substring of the name, case-insensitive
+	Vanished  *bool  // nil: both
+	Captured  *bool  // ever; nil: both
+	// CapturedFrom and CapturedTo bound the last capture: From included, To excluded.
+	CapturedFrom, CapturedTo time.Time
+	Descending               bool // by name
+}
+
+// Matches reports whether the filter lets a policy of its tenant through.
+func (q PolicyQuery) Matches(p Policy) bool {
+	return (len(q.Types) == 0 || slices.Contains(q.Types, p.Type)) && (len(q.Platforms) == 0 || slices.Contains(q.Platforms, p.Platform)) &&
+		(q.Vanished == nil || *q.Vanished == (p.VanishedAt != nil)) && (q.Captured == nil || *q.Captured == (p.LatestVersion > 0)) &&
+		(q.CapturedFrom.IsZero() || p.LastCapturedAt != nil && !p.LastCapturedAt.Before(q.CapturedFrom)) &&
+		(q.CapturedTo.IsZero() || p.LastCapturedAt != nil && p.LastCapturedAt.Before(q.CapturedTo)) &&
+		strings.Contains(strings.ToLower(p.Name), strings.ToLower(q.Search))
 }
 
 // NewVersion is a capture to be stored as the policy's next version.
@@ -333,7 +346,8 @@ type Policies interface {
 	// PoliciesByID reads those of the policies that there are, strong, in no order.
 	// LastSeenAt is not filled.
 	PoliciesByID(ctx context.Context, tenantID string, policyIDs []string) ([]Policy, error)
-	// ListPolicies lists policies by name. LastSeenAt is filled.
+	// ListPolicies lists policies by name, ascending unless the query says otherwise.
+	// LastSeenAt is filled.
 	ListPolicies(ctx context.Context, q PolicyQuery, p PageRequest) (Page[Policy], error)
 	// AllPolicies reads the whole inventory of a tenant, strong: for a sync.
 	AllPolicies(ctx context.Context, tenantID string) ([]Policy, error)
@@ -396,8 +410,9 @@ type NotificationQuery struct {
 // AuditQuery filters the audit events of one tenant.
 type AuditQuery struct {
 	TenantID string
-	Event    string
+	Events   []string // any of them; none means all
 	ActorID  string
+	TargetID string
 	RunID    string
 	From, To time.Time // From included, To excluded
 	// Now bounds the search when To is zero. A search without From looks back

@@ -46,7 +46,16 @@ type InventoryCount struct {
 	// Hours tells when those present were last captured, as far as that was within
 	// the day before At. What was captured since is not in it.
 	Hours []HourCount
+	// Types counts the policies of each type of which there are or were some.
+	Types map[string]TypeCount
 	At    time.Time
+}
+
+// TypeCount counts the policies of one type.
+type TypeCount struct {
+	Present  int `dynamodbav:"p"`
+	Vanished int `dynamodbav:"v,omitempty"`
+	Never    int `dynamodbav:"n,omitempty"` // of those present: never captured
 }
 
 // HourCount is how many policies were last captured within an hour.
@@ -76,13 +85,24 @@ func CountInventory(policies []Policy, at time.Time) InventoryCount {
 	c := InventoryCount{At: at}
 	hours := map[time.Time]int{}
 	for _, p := range policies {
+		if c.Types == nil {
+			c.Types = map[string]TypeCount{}
+		}
+		kind := c.Types[p.Type]
 		if p.VanishedAt != nil {
 			c.Vanished++
+			kind.Vanished++
+			c.Types[p.Type] = kind
 			continue
 		}
 		c.Present++
-		if p.LatestVersion == 0 || p.LastCapturedAt == nil {
+		kind.Present++
+		never := p.LatestVersion == 0 || p.LastCapturedAt == nil
+		if never {
 			c.Never++
+			kind.Never++
+		}
+		if c.Types[p.Type] = kind; never {
 			continue
 		}
 		captured := p.LastCapturedAt.UTC()

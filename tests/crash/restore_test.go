@@ -264,7 +264,7 @@ func (c *trial) verifyPlan(ctx context.Context, r run.Run) {
 // object twice, and the trail and the records say of each object what was written.
 func (c *trial) verifyRestored(ctx context.Context, r run.Run) {
 	c.isState(ctx, c.intact)
-	page, err := c.store.AuditEvents(ctx, run.AuditQuery{TenantID: c.tenant, RunID: r.ID, Event: run.AuditObjectsWritten, Now: time.Now()}, run.PageRequest{Limit: 200})
+	page, err := c.store.AuditEvents(ctx, run.AuditQuery{TenantID: c.tenant, RunID: r.ID, Events: []string{run.AuditObjectsWritten}, Now: time.Now()}, run.PageRequest{Limit: 200})
 	if err != nil {
 		c.problem("audit events: %v", err)
 	}

@@ -35,6 +35,9 @@ var table = map[string]access{
 	"GET /v1/me":                      {ok: []int{200}},
 	"GET /v1/policy-types":            {ok: []int{200}},
 	"GET /v1/tenants":                 {ok: []int{200}},
+	"GET /v1/me/filters":              {ok: []int{200}},
+	"PUT /v1/me/filters/{filter}":     {ok: []int{200, 412}, body: object{"page": "runs", "name": "e2e access", "query": "status=failed"}},
+	"DELETE /v1/me/filters/{filter}":  {ok: []int{204, 404}},
 	"GET /v1/runs":                    {ok: []int{200}},
 	"GET /v1/notifications":           {ok: []int{200}},
 	"POST /v1/notifications/read-all": {ok: []int{204}},
@@ -44,8 +47,14 @@ var table = map[string]access{
 		"name": "e2e made by the access test", "graphTenantId": uuid.NewString(), "clientId": uuid.NewString(),
 		"credential": object{"kind": "client_secret", "clientSecret": "never used"}, "owner": object{"userId": "nobody-in-particular"},
 	}},
-	"GET /v1/tenants/{tenant}":                                          {need: viewer, ok: []int{200}},
-	"PATCH /v1/tenants/{tenant}":                                        {need: owner, ok: []int{200}, body: object{"name": "e2e access"}},
+	"GET /v1/tenants/{tenant}":                     {need: viewer, ok: []int{200}},
+	"PATCH /v1/tenants/{tenant}":                   {need: owner, ok: []int{200}, body: object{"name": "e2e access"}},
+	"GET /v1/tenants/{tenant}/overview":            {need: viewer, ok: []int{200}},
+	"GET /v1/tenants/{tenant}/run-counts":          {need: viewer, ok: []int{200}},
+	"GET /v1/tenants/{tenant}/policy-types":        {need: viewer, ok: []int{200}},
+	"GET /v1/tenants/{tenant}/audit-events/export": {need: viewer, ok: []int{200}},
+	// Nothing is called so.
+	"POST /v1/tenants/{tenant}/snapshots":                               {need: operator, ok: []int{200, 202}, body: object{"selection": object{"search": "nothing is called so"}}},
 	"GET /v1/tenants/{tenant}/members":                                  {need: viewer, ok: []int{200}},
 	"GET /v1/tenants/{tenant}/members/{user}":                           {need: viewer, ok: []int{200, 404}},
 	"PUT /v1/tenants/{tenant}/members/{user}":                           {need: owner, ok: []int{200, 201}, body: object{"role": "viewer"}},
@@ -171,7 +180,7 @@ func (p place) request(route string) (method, path string) {
 		path = strings.Replace(path, "{run}", p.plan.run, 1)
 	}
 	return method, strings.NewReplacer("{document}", p.plan.document, "{tenant}", p.tenant, "{policy}", p.policy, "{run}", p.run, "{number}", "1",
-		"{user}", p.user, "{notification}", "bm9uZQ", "{set}", p.set, "{schedule}", p.schedule, "{drift}", p.run+"."+p.policy).Replace(path)
+		"{user}", p.user, "{notification}", "bm9uZQ", "{set}", p.set, "{schedule}", p.schedule, "{drift}", p.run+"."+p.policy, "{filter}", "e2e-access").Replace(path)
 }
 
 // captured is a tenant with a policy, a version and ended runs, and where they are.

@@ -186,7 +186,7 @@ func bedOver(t testing.TB, sim *graphsim.Sim, client *http.Client, at *clock, sp
 	log := b.log()
 	b.api = httpapi.New(httpapi.Deps{
 		Starter: &start.Starter{Runs: b.store, Queue: b.queue, Now: b.clock.Now, Log: log},
-		Tenants: b.store, Runs: b.store, Policies: b.store, Records: b.store, Sets: b.store, Schedules: b.store, Drifts: b.store, Subscriptions: b.store, Summaries: b.store,
+		Tenants: b.store, Runs: b.store, Policies: b.store, Records: b.store, Sets: b.store, Schedules: b.store, Drifts: b.store, Subscriptions: b.store, Summaries: b.store, Filters: b.store,
 		Archive: b.archive, Now: b.clock.Now, Log: log, Deadline: func(run.Operation) time.Duration { return 8 * time.Hour },
 		Identify: func(*http.Request) (run.Principal, error) { return run.Principal{UserID: user, Name: user}, nil },
 	})

@@ -360,7 +360,7 @@ func (s *small) equal(base baseline) {
 	}
 	audited := map[string]bool{}
 	for cursor := ""; ; {
-		page, err := s.store.AuditEvents(s.t.Context(), run.AuditQuery{TenantID: tenantID, Event: run.AuditObjectsWritten, Now: s.clock.Now()}, run.PageRequest{Limit: 100, Cursor: cursor})
+		page, err := s.store.AuditEvents(s.t.Context(), run.AuditQuery{TenantID: tenantID, Events: []string{run.AuditObjectsWritten}, Now: s.clock.Now()}, run.PageRequest{Limit: 100, Cursor: cursor})
 		if err != nil {
 			s.t.Fatal(err)
 		}

@@ -270,6 +270,7 @@ func TestConformance(t *testing.T) {
 	t.Run("Schedules", func(t *testing.T) { runtest.Schedules(t, open) })
 	t.Run("Drifts", func(t *testing.T) { runtest.Drifts(t, open) })
 	t.Run("Summaries", func(t *testing.T) { runtest.Summaries(t, open) })
+	t.Run("SavedFilters", func(t *testing.T) { runtest.SavedFilters(t, open) })
 	t.Run("Queue", func(t *testing.T) {
 		q := &queue{}
 		runtest.Queue(t, &sender{q: q}, func(t *testing.T, op run.Operation) run.Dispatch {

@@ -50,7 +50,8 @@ func (s *Store) Drift(ctx context.Context, tenantID, driftID string) (d run.Drif
 func (s *Store) ListDrift(ctx context.Context, q run.DriftQuery, p run.PageRequest) (run.Page[run.Drift], error) {
 	page, err := list(ctx, s, "ListDrift", q, p, maps.Values(s.drift), func(d run.Drift) bool {
 		return d.TenantID == q.TenantID && (len(q.Kinds) == 0 || slices.Contains(q.Kinds, d.Kind)) && (len(q.Types) == 0 || slices.Contains(q.Types, d.Type)) &&
-			(q.PolicyID == "" || d.PolicyID == q.PolicyID) && (q.RunID == "" || d.RunID == q.RunID) && (q.Open == nil || *q.Open == (d.SeenAt == nil))
+			(q.PolicyID == "" || d.PolicyID == q.PolicyID) && (q.RunID == "" || d.RunID == q.RunID) && (q.Open == nil || *q.Open == (d.SeenAt == nil)) &&
+			strings.Contains(strings.ToLower(d.Name), strings.ToLower(q.Search)) && (q.From.IsZero() || !d.FoundAt.Before(q.From))
 	}, func(d run.Drift) string { return d.ID }, true)
 	for i, d := range page.Items {
 		page.Items[i] = copyDrift(d)

@@ -57,6 +57,7 @@ type Store struct {
 	drift         map[[2]string]run.Drift
 	subscriptions map[[2]string]run.Subscription
 	summaries     map[string]run.Summary
+	filters       map[[2]string]savedFilters
 }
 
 var (
@@ -81,7 +82,7 @@ func New() *Store {
 		sets: map[[2]string]run.BackupSet{}, counted: map[[2]string]string{}, items: map[[2]string]map[string]backupItem{},
 		schedules: map[[2]string]run.Schedule{}, firings: map[[2]string]map[string]run.Firing{},
 		links: map[[2]string][]run.RunLink{}, drift: map[[2]string]run.Drift{}, subscriptions: map[[2]string]run.Subscription{},
-		summaries: map[string]run.Summary{},
+		summaries: map[string]run.Summary{}, filters: map[[2]string]savedFilters{},
 	}
 }
 

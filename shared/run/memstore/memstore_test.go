@@ -23,6 +23,7 @@ func TestConformance(t *testing.T) {
 	t.Run("Schedules", func(t *testing.T) { runtest.Schedules(t, open) })
 	t.Run("Drifts", func(t *testing.T) { runtest.Drifts(t, open) })
 	t.Run("Summaries", func(t *testing.T) { runtest.Summaries(t, open) })
+	t.Run("SavedFilters", func(t *testing.T) { runtest.SavedFilters(t, open) })
 	t.Run("Stream", func(t *testing.T) {
 		runtest.Stream(t, open, func(*testing.T) []run.RunChange { return store.Changes(0) })
 	})

@@ -41,10 +41,8 @@ func (s *Store) PoliciesByID(ctx context.Context, tenantID string, policyIDs []s
 // ListPolicies implements run.Policies.
 func (s *Store) ListPolicies(ctx context.Context, q run.PolicyQuery, p run.PageRequest) (run.Page[run.Policy], error) {
 	page, err := list(ctx, s, "ListPolicies", q, p, maps.Values(s.policies), func(p run.Policy) bool {
-		return p.TenantID == q.TenantID && (len(q.Types) == 0 || slices.Contains(q.Types, p.Type)) &&
-			(q.Platform == "" || p.Platform == q.Platform) && (q.Vanished == nil || *q.Vanished == (p.VanishedAt != nil)) &&
-			strings.Contains(strings.ToLower(p.Name), strings.ToLower(q.Search))
-	}, func(p run.Policy) string { return strings.ToLower(p.Name) + "\x00" + p.ID }, false)
+		return p.TenantID == q.TenantID && q.Matches(p)
+	}, func(p run.Policy) string { return strings.ToLower(p.Name) + "\x00" + p.ID }, q.Descending)
 	for i, p := range page.Items {
 		page.Items[i] = s.seen(p)
 	}
@@ -241,7 +239,7 @@ func (s *Store) AuditEvents(ctx context.Context, q run.AuditQuery, p run.PageReq
 	question := q // time goes on between two pages of one list
 	question.Now, question.To = time.Time{}, time.Time{}
 	return list(ctx, s, "AuditEvents", question, p, maps.Values(s.audit), func(e run.AuditEvent) bool {
-		return e.TenantID == q.TenantID && (q.Event == "" || e.Event == q.Event) && (q.ActorID == "" || e.ActorID == q.ActorID) &&
+		return e.TenantID == q.TenantID && (len(q.Events) == 0 || slices.Contains(q.Events, e.Event)) && (q.TargetID == "" || e.Target.ID == q.TargetID) && (q.ActorID == "" || e.ActorID == q.ActorID) &&
 			(q.RunID == "" || e.RunID == q.RunID) && !e.At.Before(from) && (q.To.IsZero() || e.At.Before(q.To))
 	}, func(e run.AuditEvent) string { return stamp(e.At) + auditKey(e) }, true)
 }

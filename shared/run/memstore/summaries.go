@@ -15,7 +15,7 @@ func copySummary(s run.Summary) run.Summary {
 	s.Active, s.Last, s.Succeeded = slices.Clone(s.Active), maps.Clone(s.Last), maps.Clone(s.Succeeded)
 	s.Inventory, s.Backup, s.Schedules = clonePointer(s.Inventory), clonePointer(s.Backup), clonePointer(s.Schedules)
 	if s.Inventory != nil {
-		s.Inventory.Hours = slices.Clone(s.Inventory.Hours)
+		s.Inventory.Hours, s.Inventory.Types = slices.Clone(s.Inventory.Hours), maps.Clone(s.Inventory.Types)
 	}
 	return s
 }

@@ -28,6 +28,7 @@ type Store interface {
 	run.Drifts
 	run.Subscriptions
 	run.Summaries
+	run.SavedFilters
 }
 
 // Fault is what becomes of one request to the technology below.

@@ -113,13 +113,16 @@ func Drifts(t *testing.T, open Open) {
 			same(t, "drift", list(run.DriftQuery{}, limit), want)
 		}
 		yes, no := true, false
-		policy := want[3].PolicyID
+		policy, since := want[3].PolicyID, want[10].FoundAt
 		for what, c := range map[string]struct {
 			q    run.DriftQuery
 			want func(run.Drift) bool
 		}{
 			"kinds":          {run.DriftQuery{Kinds: []run.Change{run.ChangeNew, run.ChangeVanished}}, func(d run.Drift) bool { return d.Kind != run.ChangeChanged }},
 			"types":          {run.DriftQuery{Types: []string{"apps", "x"}}, func(d run.Drift) bool { return d.Type == "apps" }},
+			"name":           {run.DriftQuery{Search: "POLICY 1"}, func(d run.Drift) bool { return strings.HasPrefix(d.Name, "Policy 1") }},
+			"found since":    {run.DriftQuery{From: since}, func(d run.Drift) bool { return !d.FoundAt.Before(since) }},
+			"a run's, since": {run.DriftQuery{RunID: runs[1], From: since}, func(d run.Drift) bool { return d.RunID == runs[1] && !d.FoundAt.Before(since) }},
 			"policy":         {run.DriftQuery{PolicyID: policy}, func(d run.Drift) bool { return d.PolicyID == policy }},
 			"run":            {run.DriftQuery{RunID: runs[2]}, func(d run.Drift) bool { return d.RunID == runs[2] }},
 			"a run's part":   {run.DriftQuery{RunID: runs[2][:20]}, func(run.Drift) bool { return false }},

@@ -20,7 +20,7 @@ func Faults(t *testing.T, open Open) {
 	}{{"not done", Lose}, {"done but not answered", LoseAnswer}} {
 		for times := 1; times <= 2; times++ {
 			t.Run(fmt.Sprintf("%s %d times", fault.name, times), func(t *testing.T) {
-				for _, c := range slices.Concat(faultCases, rateFaultCases, setFaultCases, scheduleFaultCases, driftFaultCases, summaryFaultCases) {
+				for _, c := range slices.Concat(faultCases, rateFaultCases, setFaultCases, scheduleFaultCases, driftFaultCases, summaryFaultCases, filterFaultCases) {
 					t.Run(c.name, func(t *testing.T) {
 						w := newWorld(t, open)
 						do := c.prepare(w)
@@ -78,7 +78,7 @@ var faultCases = []faultCase{
 			_, err := w.s.CommitSlice(w.ctx(), r.Fence(), run.SliceCommit{Outcomes: outcomes(plan[:5], at), At: at, LeaseUntil: at.Add(time.Minute), PlanDigest: "d", Audit: &event})
 			w.must(err)
 			w.check(r.ID, "k")
-			q := run.AuditQuery{TenantID: w.tenant, RunID: r.ID, Event: run.AuditObjectsWritten, From: at, To: at.Add(time.Hour), Now: at.Add(time.Hour)}
+			q := run.AuditQuery{TenantID: w.tenant, RunID: r.ID, Events: []string{run.AuditObjectsWritten}, From: at, To: at.Add(time.Hour), Now: at.Add(time.Hour)}
 			page, err := w.s.AuditEvents(w.ctx(), q, run.PageRequest{Limit: 10})
 			w.must(err)
 			same(w.t, "events", page.Items, []run.AuditEvent{event})

@@ -59,8 +59,13 @@ func Policies(t *testing.T, open Open) {
 	})
 	t.Run("policies are listed by name with when they were last seen", func(t *testing.T) {
 		w := newWorld(t, open)
+		captured := w.now
 		for i, name := range []string{"beta", "Alpha", "alpha b", "ALPHA", "Zürich <&>", "gamma"} {
 			put(w, fmt.Sprint("g", i), name, func(p *run.Policy) {
+				if i == 1 || i == 2 {
+					at := captured.Add(time.Duration(i) * time.Hour)
+					p.LatestVersion, p.LastCapturedAt = i, &at
+				}
 				if i == 5 {
 					at := w.now
 					p.Type, p.Platform, p.VanishedAt = "apps", "ios", &at
@@ -99,9 +104,15 @@ func Policies(t *testing.T, open Open) {
 		same(t, "search", list(run.PolicyQuery{Search: "ALPHA B"}, 1), []string{"alpha b"})
 		same(t, "search umlaut", list(run.PolicyQuery{Search: "ZÜR"}, 1), []string{"Zürich <&>"})
 		same(t, "type", list(run.PolicyQuery{Types: []string{"apps", "x"}}, 1), []string{"gamma"})
-		same(t, "platform", list(run.PolicyQuery{Platform: "ios"}, 1), []string{"gamma"})
+		same(t, "platform", list(run.PolicyQuery{Platforms: []string{"ios", "x"}}, 1), []string{"gamma"})
 		same(t, "vanished", list(run.PolicyQuery{Vanished: &yes}, 1), []string{"gamma"})
 		same(t, "present", len(list(run.PolicyQuery{Vanished: &no}, 2)), 5)
+		same(t, "captured", list(run.PolicyQuery{Captured: &yes}, 1), []string{"Alpha", "alpha b"})
+		same(t, "never captured", len(list(run.PolicyQuery{Captured: &no}, 2)), 4)
+		noon := captured.Add(90 * time.Minute)
+		same(t, "captured from", list(run.PolicyQuery{CapturedFrom: noon}, 2), []string{"alpha b"})
+		same(t, "captured to", list(run.PolicyQuery{CapturedTo: noon}, 2), []string{"Alpha"})
+		same(t, "descending", list(run.PolicyQuery{Descending: true, Vanished: &no, Captured: &no}, 2)[:2], []string{"Zürich <&>", "beta"})
 		all, err := w.s.AllPolicies(w.ctx(), w.tenant)
 		w.must(err)
 		same(t, "whole inventory", len(all), 6)

@@ -111,7 +111,8 @@ func Records(t *testing.T, open Open) {
 			same(t, "events", list(run.AuditQuery{Now: now}, limit), want)
 		}
 		same(t, "by actor", len(list(run.AuditQuery{Now: now, ActorID: "actor0"}, 3)), 14)
-		same(t, "by event", len(list(run.AuditQuery{Now: now, Event: run.AuditRunEnded}, 3)), 10)
+		same(t, "by event", len(list(run.AuditQuery{Now: now, Events: []string{run.AuditRunEnded, "x"}}, 3)), 10)
+		same(t, "by target", list(run.AuditQuery{Now: now, TargetID: want[7].Target.ID}, 3), want[7:8])
 		same(t, "by run", list(run.AuditQuery{Now: now, RunID: want[3].RunID}, 3), want[3:4])
 		same(t, "from and to", list(run.AuditQuery{From: want[30].At, To: want[5].At}, 4), want[6:31])
 		same(t, "two years later", len(list(run.AuditQuery{Now: now.AddDate(3, 0, 0)}, 4)), 0)
@@ -122,7 +123,7 @@ func Records(t *testing.T, open Open) {
 		for _, user := range []string{"a", "b"} {
 			w.must(w.s.Audit(w.ctx(), run.AuditEvent{TenantID: w.tenant, At: start, Event: run.AuditMemberSet, Target: run.Target{ID: user}}))
 		}
-		page, err := w.s.AuditEvents(w.ctx(), run.AuditQuery{TenantID: w.tenant, Event: run.AuditMemberSet, Now: start.Add(1)}, run.PageRequest{Limit: 10})
+		page, err := w.s.AuditEvents(w.ctx(), run.AuditQuery{TenantID: w.tenant, Events: []string{run.AuditMemberSet}, Now: start.Add(1)}, run.PageRequest{Limit: 10})
 		w.must(err)
 		if len(page.Items) != 2 {
 			t.Errorf("%d events", len(page.Items))

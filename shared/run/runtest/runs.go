@@ -765,7 +765,7 @@ func ends(t *testing.T, open Open) {
 			t.Errorf("%d ends won", won)
 		}
 		events := collect(w, func(p run.PageRequest) (run.Page[run.AuditEvent], error) {
-			return w.s.AuditEvents(w.ctx(), run.AuditQuery{TenantID: w.tenant, Event: run.AuditRunEnded, Now: w.now}, p)
+			return w.s.AuditEvents(w.ctx(), run.AuditQuery{TenantID: w.tenant, Events: []string{run.AuditRunEnded}, Now: w.now}, p)
 		}, 10)
 		if len(events) != 1 {
 			t.Errorf("%d ends in the audit trail", len(events))

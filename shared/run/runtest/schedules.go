@@ -70,7 +70,7 @@ func Schedules(t *testing.T, open Open) {
 		if v.Tenant == nil || v.Member != nil || v.Set != nil {
 			t.Errorf("the view is %+v", v)
 		}
-		events, err := w.s.AuditEvents(w.ctx(), run.AuditQuery{TenantID: w.tenant, Event: "schedule.set", Now: w.now}, run.PageRequest{Limit: 10})
+		events, err := w.s.AuditEvents(w.ctx(), run.AuditQuery{TenantID: w.tenant, Events: []string{"schedule.set"}, Now: w.now}, run.PageRequest{Limit: 10})
 		w.must(err)
 		same(t, "events in the audit trail", len(events.Items), 1)
 		for _, c := range [][2]string{{w.tenant + "1", s.ID}, {w.tenant, s.ID + "1"}, {w.tenant, ""}, {"", s.ID}, {w.tenant + "#", s.ID}} {

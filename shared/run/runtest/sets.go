@@ -117,7 +117,7 @@ func setCreations(t *testing.T, open Open) {
 		same(t, "answer", got, n.Set)
 		same(t, "stored", w.storedSet(n.Set.ID), n.Set)
 		same(t, "items", w.itemsOf(n.Set.ID), byPolicy(n.Items))
-		events, err := w.s.AuditEvents(w.ctx(), run.AuditQuery{TenantID: w.tenant, Event: n.Audit.Event, Now: w.now}, run.PageRequest{Limit: 10})
+		events, err := w.s.AuditEvents(w.ctx(), run.AuditQuery{TenantID: w.tenant, Events: []string{n.Audit.Event}, Now: w.now}, run.PageRequest{Limit: 10})
 		w.must(err)
 		same(t, "audit trail", events.Items, []run.AuditEvent{n.Audit})
 		for _, c := range [][2]string{{w.tenant + "1", n.Set.ID}, {w.tenant, n.Set.ID + "1"}, {w.tenant, ""}, {"", n.Set.ID}, {w.tenant + "#", n.Set.ID}} {
@@ -259,7 +259,7 @@ func setUpdates(t *testing.T, open Open) {
 		want.Rev = 4
 		same(t, "recovered", w.storedSet(b.ID), want)
 		events := collect(w, func(p run.PageRequest) (run.Page[run.AuditEvent], error) {
-			return w.s.AuditEvents(w.ctx(), run.AuditQuery{TenantID: w.tenant, Event: audit.Event, Now: w.now}, p)
+			return w.s.AuditEvents(w.ctx(), run.AuditQuery{TenantID: w.tenant, Events: []string{audit.Event}, Now: w.now}, p)
 		}, 10)
 		same(t, "events in the audit trail", len(events), 4)
 	})

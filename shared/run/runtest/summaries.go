@@ -35,7 +35,7 @@ func (w *world) summary() run.Summary {
 func (w *world) counts(n int) run.SummaryCounts {
 	at := w.tick()
 	return run.SummaryCounts{
-		Inventory: &run.InventoryCount{Present: n, Vanished: 2, Never: 1, Oldest: at, Hours: []run.HourCount{{Hour: at.Truncate(time.Hour), Policies: n}}, At: at},
+		Inventory: &run.InventoryCount{Present: n, Vanished: 2, Never: 1, Oldest: at, Hours: []run.HourCount{{Hour: at.Truncate(time.Hour), Policies: n}}, Types: map[string]run.TypeCount{"apps": {Present: n, Never: 1}, "compliance": {Vanished: 2}}, At: at},
 		Backup:    &run.BackupSummary{SetID: "set_1", Name: "Nightly", Whole: true, ScheduleID: "sch_1", CreatedAt: at, Policies: n, Captured: 3, Incomplete: 2, Missing: 1},
 		Schedules: &run.ScheduleCount{Total: 3, Paused: 1}, OpenDrift: &n,
 	}
