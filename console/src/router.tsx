@@ -121,7 +121,7 @@ const policies = createRoute({
   getParentRoute: () => tenant,
   path: '/policies',
   validateSearch: search({
-    q: one(), type: many(), platform: many(), state: oneOf('present', 'vanished', 'drifted', 'never'), captured: one(), sort: one(), page: one(),
+    q: one(), type: many(), platform: many(), state: oneOf('present', 'vanished', 'drifted', 'never'), captured: oneOf('recent', 'older', 'never'), sort: oneOf('name', '-name'), page: one(),
   }),
   component: lazyRouteComponent(() => import('./pages/policies/PoliciesPage'), 'PoliciesPage'),
 });
@@ -142,7 +142,7 @@ const policyDiff = createRoute({
 const sets = createRoute({
   getParentRoute: () => tenant,
   path: '/sets',
-  validateSearch: search({ q: one(), sort: one(), page: one() }),
+  validateSearch: search({ q: one(), state: oneOf('deleted'), page: one() }),
   component: lazyRouteComponent(() => import('./pages/sets/SetsPage'), 'SetsPage'),
 });
 const setNew = createRoute({
@@ -155,7 +155,8 @@ const set = createRoute({
   getParentRoute: () => tenant,
   path: '/sets/$set',
   validateSearch: search({
-    tab: oneOf('items', 'coverage', 'runs', 'compare'), outcome: many(), reason: many(), type: many(), q: one(), with: one(), item: one(), page: one(),
+    tab: oneOf('items', 'coverage', 'runs', 'compare'), outcome: someOf('pending', 'captured', 'incomplete', 'missing'), reason: one(), type: many(), q: one(),
+    with: one(), kind: oneOf('added', 'removed', 'changed', 'unchanged', 'unknown', 'all'), item: one(), page: one(),
   }),
   component: lazyRouteComponent(() => import('./pages/set/SetPage'), 'SetPage'),
 });
@@ -200,7 +201,7 @@ const audit = createRoute({
 const types = createRoute({
   getParentRoute: () => tenant,
   path: '/types',
-  validateSearch: search({ q: one(), area: many(), restore: someOf('full', 'preview_only', 'capture_only'), item: one() }),
+  validateSearch: search({ q: one(), area: many(), restore: someOf('full', 'preview_only', 'capture_only'), used: flag(), item: one() }),
   component: lazyRouteComponent(() => import('./pages/types/TypesPage'), 'TypesPage'),
 });
 

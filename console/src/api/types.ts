@@ -12,3 +12,9 @@ export type Notification = Schemas['NotificationView'];
 export type Role = Membership['role'];
 /** A run's status, and "waiting" for a running one that waits for Microsoft Graph. */
 export type ShownStatus = Run['status'] | 'waiting';
+export type Policy = Schemas['PolicyView'];
+export type PolicyVersion = Schemas['VersionView'];
+export type BackupSet = Schemas['BackupSetView'];
+export type BackupItem = Schemas['BackupItemView'];
+export type Selection = Schemas['SelectionInput'];
+export type Overview = Schemas['OverviewView'];

@@ -16,6 +16,7 @@ import { LiveRegions } from '../ui/LiveRegions';
 import { useLook } from '../ui/theme';
 import { common, shell as t } from '../texts';
 import { AccountMenu } from './AccountMenu';
+import { forgetMarks } from '../ui/useMarks';
 import { forgetActivity, useFollowing } from './activity';
 import { ActivityBar } from './ActivityBar';
 import { announce } from './announce';
@@ -164,6 +165,7 @@ function useSessionChange(): 'out' | 'in' | 'ended' {
     if (last.subject !== session.subject) {
       forgetAnswers();
       forgetActivity();
+      forgetMarks();
       forgetToasts();
       client.clear();
       router.history.push('/');

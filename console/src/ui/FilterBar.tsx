@@ -1,7 +1,7 @@
 // Filters above a list. What is chosen stands in the address; a change goes back
 // to the first page. Menus hold several choices; chips hold one of few.
 import {
-  Button, Menu, MenuItemCheckbox, MenuList, MenuPopover, MenuTrigger, SearchBox,
+  Button, Menu, MenuItemCheckbox, MenuItemRadio, MenuList, MenuPopover, MenuTrigger, SearchBox,
 } from '@fluentui/react-components';
 import { ChevronDown16Regular } from '@fluentui/react-icons';
 import { useEffect, useRef, useState, type ReactNode } from 'react';
@@ -57,6 +57,35 @@ export function FilterMenu({ label, options, value, onChange }: { label: string;
             <MenuItemCheckbox key={o.value} name="filter" value={o.value} secondaryContent={o.count === undefined ? undefined : formatNumber(o.count)}>
               {o.label}
             </MenuItemCheckbox>
+          ))}
+        </MenuList>
+      </MenuPopover>
+    </Menu>
+  );
+}
+
+/** A menu of which one is chosen, or none. */
+export function FilterChoice<T extends string>({ label, options, value, onChange }: { label: string; options: { value: T; label: string }[]; value: T | undefined; onChange: (next: T | undefined) => void }) {
+  const chosen = options.find((o) => o.value === value);
+  return (
+    <Menu
+      checkedValues={{ filter: [value ?? ''] }}
+      onCheckedValueChange={(_, { checkedItems }) => onChange((checkedItems[0] || undefined) as T | undefined)}
+    >
+      <MenuTrigger disableButtonEnhancement>
+        <Button icon={<ChevronDown16Regular />} iconPosition="after" data-filter={label}>
+          {chosen ? `${label}: ${chosen.label}` : label}
+        </Button>
+      </MenuTrigger>
+      <MenuPopover>
+        <MenuList>
+          <MenuItemRadio name="filter" value="">
+            {t.any}
+          </MenuItemRadio>
+          {options.map((o) => (
+            <MenuItemRadio key={o.value} name="filter" value={o.value}>
+              {o.label}
+            </MenuItemRadio>
           ))}
         </MenuList>
       </MenuPopover>

@@ -4,11 +4,12 @@ import { Button } from '@fluentui/react-components';
 import { useId, useRef, useState, type ReactElement } from 'react';
 import type { Role, Run } from '../api/types';
 import { start } from '../api/start';
-import { follow } from '../shell/activity';
+import { follow, useActivity } from '../shell/activity';
 import { announce } from '../shell/announce';
 import { common as t } from '../texts';
 import { RunLink } from './links';
 import { problemText } from './problems';
+import { isTerminal, StatusText } from './status';
 import s from './ui.module.css';
 
 const RANK: Role[] = ['viewer', 'operator', 'restorer', 'owner'];
@@ -72,14 +73,21 @@ export function RunStartButton({ children, spoken, role, need, ask, onStarted, p
   );
 }
 
+/** The answer to a start, which follows the run to its end: "Queued. View run", then "Succeeded View run". */
+export function RunAnswer({ run }: { run: Run }) {
+  const active = useActivity().find((each) => each.id === run.id);
+  const last = useRef(run);
+  if (active) last.current = active;
+  const now = last.current.id === run.id ? last.current : run;
+  return (
+    <>
+      {isTerminal(now) ? <StatusText status={now.status} /> : run.reused ? t.reused : t.queued} <RunLink run={run} />
+    </>
+  );
+}
+
 function Answer({ run, error }: { run?: Run; error?: unknown }) {
-  if (run) {
-    return (
-      <>
-        {run.reused ? t.reused : t.queued} <RunLink run={run} />
-      </>
-    );
-  }
+  if (run) return <RunAnswer run={run} />;
   const { sentence, requestId, problem } = problemText(error);
   const other = /^\/v1\/tenants\/([^/]+)\/runs\/([^/]+)$/.exec(problem?.activeRun?.href ?? '');
   return (

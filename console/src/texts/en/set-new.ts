@@ -1,4 +1,38 @@
 // Sentences of the page "New backup set".
+import { count } from '../../format/format';
+
 export const setNew = {
   title: 'New backup set',
+  steps: 'Steps',
+  step: (n: number, of: number, name: string) => `Step ${n} of ${of}: ${name}`,
+  stepNames: { pick: 'What to back up', options: 'Name and options' } as Record<string, string>,
+  sentencePick: 'Choose what the set holds.',
+  from: 'What to back up',
+  choices: { tenant: 'Whole tenant', filter: 'By type, platform or name', policies: 'Chosen policies' } as Record<string, string>,
+  choiceNotes: {
+    tenant: 'Everything that can be captured, also policies that are new since the last sync.',
+    filter: 'Every policy that all given filters let through when the run begins.',
+    policies: 'Exactly those that you check.',
+  } as Record<string, string>,
+  notSynced: 'Not synced yet. A set of the whole tenant lists it first.',
+  running: (n: number, more: boolean) => `${more ? `${count(n, 'policy', 'policies')} or more` : count(n, 'policy', 'policies')} in this set.`,
+  chosen: (n: number) => `${count(n, 'policy', 'policies')} chosen.`,
+  wholeTenant: (n: number | undefined) => (n === undefined ? 'The whole tenant.' : `${count(n, 'policy', 'policies')} as of the last sync.`),
+  nothing: 'Nothing is chosen yet.',
+  noMatch: 'policies',
+  next: 'Next',
+  back: 'Back',
+  name: 'Name',
+  note: 'Note',
+  noteHint: 'For example the change that comes next.',
+  needsName: 'A set needs a name.',
+  foundations: 'Include what these depend on',
+  foundationsHint: 'Filters, scope tags, notification templates, reusable settings, named locations, scripts.',
+  capture: 'Capture now',
+  captureHint: 'Without it the set holds the latest versions that there are, and nothing is read from Microsoft Graph.',
+  create: (n: number | undefined) => (n === undefined ? 'Create set' : `Create set of ${n}`),
+  createWhole: 'Create set of the whole tenant',
+  creating: 'Creating the set…',
+  tooMany: 'A set of chosen policies holds at most 1,000. Use filters for more.',
+  summary: 'What the set holds',
 };
