@@ -15,7 +15,7 @@ import { TenantFrame } from './shell/TenantFrame';
 import { PageFault } from './shell/PageFault';
 
 export const RUN_STATUSES = ['queued', 'running', 'succeeded', 'partial', 'failed', 'canceled'] as const;
-export const PLAN_ACTIONS = ['create', 'update', 'delete', 'blocked', 'none'] as const;
+export const PLAN_ACTIONS = ['create', 'update', 'delete', 'blocked', 'none', 'failed'] as const;
 
 const root = createRootRoute({
   component: () => (

@@ -6,11 +6,10 @@ import { useRef, useState, type ReactNode } from 'react';
 import { start } from '../api/start';
 import { ApiProblem } from '../api/problem';
 import type { Run } from '../api/types';
-import { follow } from '../shell/activity';
+import { follow, plainTitle } from '../shell/activity';
 import { announce } from '../shell/announce';
 import { common as t } from '../texts';
 import { ConfirmDialog } from './ConfirmDialog';
-import { plainTitle } from '../shell/activity';
 import { RunLink } from './links';
 
 export interface Confirmed {
@@ -51,6 +50,7 @@ export function LiveDialog({ open, title, tenantName, confirm, cancel, children,
     setName('');
     setReason('');
     setPressed(false);
+    sent.current = { key: '', given: '' };
     onClose();
   };
   const help = (error: unknown) => {
