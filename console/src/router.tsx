@@ -98,7 +98,7 @@ const runs = createRoute({
   path: '/runs',
   validateSearch: search({
     status: someOf(...RUN_STATUSES), op: many(), by: one(), target: one(), from: one(), to: one(),
-    superseded: oneOf('hide', 'show'), view: one(), sort: one(), page: one(),
+    superseded: oneOf('hide', 'show'), view: one(), sort: oneOf('newest', 'oldest'), page: one(),
   }),
   component: lazyRouteComponent(() => import('./pages/runs/RunsPage'), 'RunsPage'),
 });
