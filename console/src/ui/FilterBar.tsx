@@ -64,8 +64,8 @@ export function FilterMenu({ label, options, value, onChange }: { label: string;
   );
 }
 
-/** A menu of which one is chosen, or none. */
-export function FilterChoice<T extends string>({ label, options, value, onChange }: { label: string; options: { value: T; label: string }[]; value: T | undefined; onChange: (next: T | undefined) => void }) {
+/** A menu of which one is chosen, or none; any: how none is called. */
+export function FilterChoice<T extends string>({ label, options, value, any = t.any, onChange }: { label: string; options: { value: T; label: string }[]; value: T | undefined; any?: string; onChange: (next: T | undefined) => void }) {
   const chosen = options.find((o) => o.value === value);
   return (
     <Menu
@@ -81,7 +81,7 @@ export function FilterChoice<T extends string>({ label, options, value, onChange
       <MenuPopover className="overPage">
         <MenuList>
           <MenuItemRadio name="filter" value="">
-            {t.any}
+            {any}
           </MenuItemRadio>
           {options.map((o) => (
             <MenuItemRadio key={o.value} name="filter" value={o.value}>

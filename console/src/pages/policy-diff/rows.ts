@@ -15,7 +15,7 @@ export interface ChangeRow {
   secret: boolean;
 }
 
-interface Shown {
+export interface Shown {
   text: string;
   title?: string;
   size?: number;

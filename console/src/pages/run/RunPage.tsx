@@ -1,256 +1,248 @@
-// One run: where it stands in a sentence, how far it is, what became of each item,
-// and what can be done with it. It is asked for every two seconds until it has ended.
-import { getRouteApi, useNavigate } from '@tanstack/react-router';
-import { useState } from 'react';
-import { api, data } from '../../api/client';
-import { keys } from '../../api/keys';
-import type { Run } from '../../api/types';
-import { serverNow } from '../../format/clock';
-import { usePolled } from '../../poll/usePolled';
+// One run: where it stands in one sentence, how far it is, what can be done with it,
+// which items need attention and why, and its way from start to end.
+import { Button } from '@fluentui/react-components';
+import { Link20Regular } from '@fluentui/react-icons';
+import { getRouteApi } from '@tanstack/react-router';
+import { useEffect, useRef, useState } from 'react';
+import { announce } from '../../shell/announce';
+import { clockTime } from '../../format/format';
+import type { Failure, Run } from '../../api/types';
 import { useTenant } from '../../shell/tenant';
-import { common, run as t } from '../../texts';
-import { ActionButton } from '../../ui/ActionButton';
-import { CommandLink } from '../../ui/CommandLink';
-import { Link, RunTitle, runTitle, Sentence } from '../../ui/links';
+import { run as t } from '../../texts';
+import { Link, RunLink, runTitle, RunTitle, Sentence } from '../../ui/links';
 import { Notice } from '../../ui/Notice';
 import { Loaded, Page } from '../../ui/Page';
 import { ProgressBar } from '../../ui/ProgressBar';
-import { includes, RunStartButton } from '../../ui/RunStartButton';
-import { isTerminal, shownStatus, StatusBadge } from '../../ui/status';
+import { isTerminal, shownStatus, StatusBadge, StatusText } from '../../ui/status';
 import { Tabs } from '../../ui/Tabs';
-import { CopyButton, Name, Time } from '../../ui/text';
+import { CopyButton, Duration, Name, Time } from '../../ui/text';
 import { useFilters } from '../../ui/useFilters';
-import { GraphFacts } from './GraphFacts';
-import { Items } from './Items';
-import { RerunDialog } from './RerunDialog';
-import { RunTimeline } from './RunTimeline';
-import { startAgain } from './startAgain';
+import { RunCommands } from './RunCommands';
+import { ItemsTab } from './ItemsTab';
+import { TimelineTab } from './TimelineTab';
+import { useRelated, useRun } from './useRun';
 import s from './run.module.css';
 
 const route = getRouteApi('/shell/t/$tenant/runs/$run');
-const SLOW_START = 90_000; // milliseconds; then people wonder
-
-const writes = (run: Run) => run.operation === 'restore.execute' || run.operation === 'restore.rerun';
+type Tab = keyof typeof t.tabs;
 
 export function RunPage() {
-  const { tenant: tenantId, run: id } = route.useParams();
-  const search = route.useSearch();
-  const role = useTenant()?.role;
-  const navigate = useNavigate();
-  const filters = useFilters(search, ['outcome', 'reason', 'q']);
-  const [rerunning, setRerunning] = useState(false);
-  const query = usePolled<Run>({
-    key: keys.of(tenantId, 'run', id),
-    ask: (signal) => data(api.GET('/v1/tenants/{tenant}/runs/{run}', { params: { path: { tenant: tenantId, run: id } }, signal })),
-    pace: (run) => (run && isTerminal(run) ? 'ended' : 'active'),
-  });
+  const { tenant, run: id } = route.useParams();
+  const query = useRun(tenant, id);
   const run = query.data;
-  if (!run) {
-    return (
-      <Page title={t.title} crumbs={<Crumb tenant={tenantId} />}>
-        <Loaded query={query}>{() => null}</Loaded>
-      </Page>
-    );
-  }
-  const names = [run.target.name, run.tenantName, run.initiator.name];
-  const slow = run.status === 'queued' && serverNow() - Date.parse(run.createdAt) > SLOW_START;
-  const tab = search.tab ?? (run.status === 'succeeded' ? 'all' : 'attention');
-  const attention = (run.reasons ?? []).filter((r) => r.needsAttention).reduce((sum, r) => sum + r.items, 0);
-  const rest = run.counts.skipped > 0 && run.status === 'canceled';
-  const can = run.can ?? {};
-  const again = startAgain(run);
-  const openPlan = (next: Run) => void navigate({ to: '/t/$tenant/runs/$run/plan', params: { tenant: next.tenantId, run: next.id } });
-  const openRun = (next: Run) => void navigate({ to: '/t/$tenant/runs/$run', params: { tenant: next.tenantId, run: next.id } });
-
-  const commands = (
-    <>
-      {can.cancel ? (
-        <ActionButton
-          role={role}
-          need={can.cancel.role}
-          blocked={run.cancelAt ? t.canceling : undefined}
-          said={t.cancelSaid}
-          act={async () => {
-            await data(api.POST('/v1/tenants/{tenant}/runs/{run}/cancel', { params: { path: { tenant: tenantId, run: id } } }));
-            await query.refetch();
-          }}
-        >
-          {t.cancel}
-        </ActionButton>
-      ) : null}
-      {run.operation === 'restore.preview' && isTerminal(run) && run.links.plan ? (
-        <CommandLink primary to="/t/$tenant/runs/$run/plan" params={{ tenant: tenantId, run: id }}>
-          {t.openPlan}
-        </CommandLink>
-      ) : null}
-      {can.rerun ? (
-        <ActionButton primary role={role} need={can.rerun.role} act={() => setRerunning(true)}>
-          {rest ? t.rerunRest(can.rerun.items ?? 0) : t.rerun(can.rerun.items ?? 0)}
-        </ActionButton>
-      ) : null}
-      {can.undo ? (
-        <RunStartButton
-          role={role}
-          need={can.undo.role}
-          ask={(key) => api.POST('/v1/tenants/{tenant}/previews', { params: { path: { tenant: tenantId }, header: { 'Idempotency-Key': key } }, body: { undoOf: id } })}
-          onStarted={openPlan}
-        >
-          {t.undo}
-        </RunStartButton>
-      ) : null}
-      {again && isTerminal(run) && run.status !== 'succeeded' && !can.rerun ? (
-        <RunStartButton primary role={role} need={again.need} ask={again.ask} onStarted={openRun}>
-          {t.startAgain}
-        </RunStartButton>
-      ) : null}
-      <Related run={run} />
-      <CopyButton value={location.origin + location.pathname} said={t.linkCopied}>
-        {t.copyLink}
-      </CopyButton>
-    </>
-  );
-
   return (
     <Page
-      title={runTitle(run)}
-      heading={<RunTitle run={run} />}
-      crumbs={<Crumb tenant={tenantId} />}
-      badges={
-        <>
-          <StatusBadge status={shownStatus(run)} />
-          {writes(run) ? <StatusBadge status="update" words={t.writes} /> : null}
-        </>
+      title={run ? runTitle(run) : t.title}
+      heading={run ? <Heading run={run} /> : undefined}
+      crumbs={
+        <Link to="/t/$tenant/runs" params={{ tenant }}>
+          {t.crumb}
+        </Link>
       }
-      sentence={
-        <>
-          <Sentence text={run.sentence} names={names} />
-          {slow ? ` ${t.slow}` : null}
-          {run.waiting?.until ? (
-            <>
-              {' '}
-              {t.waitsUntil} <Time at={run.waiting.until} future />.
-            </>
-          ) : null}
-        </>
-      }
-      commands={commands}
+      badges={run ? <Badges run={run} /> : undefined}
+      sentence={run ? <Sentence text={run.sentence} names={[run.target.name, run.tenantName, run.canceledBy?.name, run.initiator.name]} /> : undefined}
     >
-      {run.failure ? (
-        <Notice kind="error">
-          <p>
-            <Sentence text={run.failure.sentence} names={names} />
-          </p>
-          {run.failure.next ? (
-            <p>
-              {t.next} {run.failure.next}
-            </p>
-          ) : null}
-          <GraphFacts failure={run.failure} />
-        </Notice>
-      ) : null}
-      {run.supersededBy ? (
-        <Notice>
-          <p>
-            {t.superseded}{' '}
-            <Link to="/t/$tenant/runs/$run" params={{ tenant: tenantId, run: run.supersededBy }}>
-              {common.viewRun}
-            </Link>
-          </p>
-        </Notice>
-      ) : null}
-      <div>
-        <ProgressBar counts={run.counts} />
-        <div className={s.counts}>
-          <span>{t.ofItems(run.progress.done, run.counts.total)}</span>
-          <span>{t.succeeded(run.counts.succeeded, run.notes ?? 0)}</span>
-          {run.counts.failed ? <span>{t.failed(run.counts.failed)}</span> : null}
-          {run.counts.skipped ? <span>{t.skipped(run.counts.skipped)}</span> : null}
-          {run.progress.untouched ? <span>{t.untouched(run.progress.untouched)}</span> : null}
-        </div>
-      </div>
-      <Facts run={run} />
-      <Tabs
-        label={t.tabs}
-        value={tab}
-        options={[
-          { value: 'attention', label: t.attention, count: attention },
-          { value: 'all', label: t.all, count: run.counts.succeeded + run.counts.failed + run.counts.skipped },
-          { value: 'timeline', label: t.timeline },
-        ]}
-        onChange={(next) => filters.go({ tab: next, outcome: undefined, reason: undefined, q: undefined, page: undefined } as Partial<typeof search>)}
-      >
-        {tab === 'timeline' ? <RunTimeline run={run} /> : <Items run={run} attention={tab === 'attention'} search={search} />}
-      </Tabs>
-      {can.rerun && includes(role, can.rerun.role) ? (
-        <RerunDialog open={rerunning} run={run} items={can.rerun.items ?? 0} onClose={() => setRerunning(false)} onStarted={openRun} />
-      ) : null}
+      <Loaded query={query}>{(found) => <Content key={id} run={found} />}</Loaded>
     </Page>
   );
 }
 
-const Crumb = ({ tenant }: { tenant: string }) => (
-  <Link to="/t/$tenant/runs" params={{ tenant }}>
-    {t.crumb}
-  </Link>
-);
+function Heading({ run }: { run: Run }) {
+  // Names of any length: what cannot be a line becomes three with "Show all".
+  return run.target.name.length > 120 ? <Name as="title">{runTitle(run)}</Name> : <RunTitle run={run} />;
+}
 
-/** The ways to what the run is about. */
-function Related({ run }: { run: Run }) {
-  const params = { tenant: run.tenantId };
-  const plan = run.related?.find((r) => r.kind === 'plan');
+export const writes = (run: Pick<Run, 'operation'>): boolean => run.operation === 'restore.execute' || run.operation === 'restore.rerun';
+
+function Badges({ run }: { run: Run }) {
+  const status = shownStatus(run);
+  const words = run.status === 'running' && run.cancelAt ? t.canceling : status === 'waiting' ? t.waiting : undefined;
   return (
     <>
-      {plan ? (
-        <CommandLink to="/t/$tenant/runs/$run/plan" params={{ ...params, run: plan.id }}>
-          {t.plan}
-        </CommandLink>
-      ) : null}
-      {run.target.kind === 'backup_set' ? (
-        <CommandLink to="/t/$tenant/sets/$set" params={{ ...params, set: run.target.id }}>
-          {t.set}
-        </CommandLink>
-      ) : null}
-      {run.target.kind === 'policy' ? (
-        <CommandLink to="/t/$tenant/policies/$policy" params={{ ...params, policy: run.target.id }}>
-          {t.policy}
-        </CommandLink>
-      ) : null}
-      <CommandLink to="/t/$tenant/audit" params={params} search={{ run: run.id }}>
-        {t.audit}
-      </CommandLink>
+      <StatusBadge status={status} words={words} />
+      {writes(run) ? <StatusBadge status="update" words={t.writes} /> : null}
     </>
   );
 }
 
-function Facts({ run }: { run: Run }) {
+export const attentionOf = (run: Run): number => run.counts.failed + run.counts.skipped + (run.notes ?? 0);
+
+function Content({ run }: { run: Run }) {
+  const search = route.useSearch();
+  const filters = useFilters(search, ['outcome', 'reason', 'q']);
+  const role = useTenant()?.role;
+  const ended = isTerminal(run);
+  const attention = attentionOf(run);
+  // What was opened stays open until the run ends; then what needs attention comes first.
+  const [usual, setUsual] = useState<Tab>(attention > 0 ? 'attention' : 'all');
+  const was = useRef(ended);
+  useEffect(() => {
+    if (ended && !was.current) setUsual(attention > 0 ? 'attention' : 'all');
+    was.current = ended;
+  }, [ended, attention]);
+  const tab: Tab = search.tab ?? usual;
+  const change = (next: Tab) => filters.go({ tab: next, outcome: undefined, reason: undefined, item: undefined, page: undefined });
   return (
-    <dl className={s.facts}>
-      <div>
-        <dt>{t.started}</dt>
-        <dd>
-          <Time at={run.startedAt ?? run.createdAt} /> {t.by} <Name as="whole">{run.initiator.name || t.scheduled}</Name>
-        </dd>
-      </div>
-      {run.reason ? (
-        <div>
-          <dt>{t.because}</dt>
-          <dd>
-            <Name as="whole">{run.reason}</Name>
-          </dd>
-        </div>
+    <>
+      <Progress run={run} />
+      <RunCommands run={run} role={role} />
+      <Facts run={run} />
+      <Related run={run} />
+      {run.failure ? <FailureNotice failure={run.failure} run={run} /> : null}
+      <Tabs
+        label={t.tabsLabel}
+        value={tab}
+        onChange={change}
+        options={[
+          { value: 'attention', label: t.tabs.attention, count: attention },
+          { value: 'all', label: t.tabs.all, count: ended ? run.counts.total : (run.progress.done ?? 0) },
+          { value: 'timeline', label: t.tabs.timeline },
+        ]}
+      >
+        {tab === 'timeline' ? <TimelineTab run={run} /> : <ItemsTab key={tab} run={run} attention={tab === 'attention'} search={search} />}
+      </Tabs>
+    </>
+  );
+}
+
+function Progress({ run }: { run: Run }) {
+  const { counts, progress } = run;
+  if (counts.total === 0) return null;
+  const untouched = progress.untouched ?? 0;
+  const skipped = counts.skipped - untouched;
+  const left = Math.max(0, counts.total - counts.succeeded - counts.failed - counts.skipped);
+  return (
+    <div className={s.progress}>
+      <ProgressBar counts={{ ...counts, skipped }} />
+      <ul className={s.counts}>
+        <li>
+          <strong>{t.done(counts.succeeded + counts.failed + skipped, counts.total)}</strong> {t.doneWord}
+        </li>
+        {counts.succeeded > 0 ? <li>{t.succeeded(counts.succeeded, run.notes ?? 0)}</li> : null}
+        {counts.failed > 0 ? <li>{t.failed(counts.failed)}</li> : null}
+        {skipped > 0 ? <li>{t.skipped(skipped)}</li> : null}
+        {untouched > 0 ? <li>{t.untouched(untouched)}</li> : null}
+        {left > 0 && !isTerminal(run) ? (
+          <li className={s.quiet}>
+            {t.left(left)}
+            {progress.endsAt && !run.waiting ? `, ${t.endsAt(clockTime(progress.endsAt))}` : ''}
+            {progress.perMinute && !run.waiting ? `, ${t.perMinute(progress.perMinute)}` : ''}
+          </li>
+        ) : null}
+      </ul>
+    </div>
+  );
+}
+
+function Facts({ run }: { run: Run }) {
+  const ended = isTerminal(run);
+  const from = run.startedAt ?? run.createdAt;
+  return (
+    <ul className={s.facts}>
+      <li>
+        {run.startedAt ? t.started : t.queuedAt} {clockTime(from)}, <Time at={from} /> {t.by(Boolean(run.scheduled))} <bdi>{run.initiator.name}</bdi>
+      </li>
+      {run.startedAt ? (
+        <li>
+          {ended ? t.took : t.running} <Duration from={run.startedAt} to={ended ? (run.finishedAt ?? run.updatedAt) : undefined} />
+        </li>
       ) : null}
-      {isTerminal(run) ? null : (
-        <div>
-          <dt>{t.phase}</dt>
-          <dd>{t.phases[run.progress.phase] ?? run.progress.phase}</dd>
-        </div>
+      {run.reason ? (
+        <li className={s.long}>
+          {t.reason}: <bdi>{run.reason}</bdi>
+        </li>
+      ) : null}
+      {ended ? null : (
+        <li>
+          {t.phase}: {t.phases[run.progress.phase] ?? run.progress.phase}
+        </li>
       )}
-      <div>
-        <dt>{t.id}</dt>
-        <dd>
-          <code>{run.id}</code>
-        </dd>
-      </div>
-    </dl>
+      {run.waiting?.until ? (
+        <li>
+          {t.waitsFor} {clockTime(run.waiting.until)}
+        </li>
+      ) : null}
+      <li>
+        {t.runId} <code className={s.id}>{run.id}</code>
+      </li>
+    </ul>
+  );
+}
+
+const LATER = ['rerun', 'applied', 'undo'];
+
+function Related({ run }: { run: Run }) {
+  const related = useRelated(run);
+  if (related.length === 0 && !run.supersededBy) return null;
+  return (
+    <>
+      {run.supersededBy && !related.some((r) => r.id === run.supersededBy && LATER.includes(r.kind)) ? (
+        <Notice kind="success">
+          {t.supersededBy} <RunLink run={{ tenantId: run.tenantId, id: run.supersededBy }} />
+        </Notice>
+      ) : null}
+      {related.length > 0 ? (
+        <ul className={s.related} aria-label={t.related}>
+          {related.map((r) => (
+            <li key={`${r.kind} ${r.id}`} className="inText">
+              {t.kinds[r.kind] ?? r.kind}: <RunLink run={{ tenantId: run.tenantId, id: r.id }}>{r.run ? <RunTitle run={r.run} /> : <code>{r.id}</code>}</RunLink>
+              {r.run ? (
+                <>
+                  {' '}
+                  <StatusText status={shownStatus(r.run)} /> <Time at={r.run.createdAt} />
+                </>
+              ) : null}
+            </li>
+          ))}
+        </ul>
+      ) : null}
+    </>
+  );
+}
+
+/** Codes beside a failure's sentence, never in it. */
+export function FailureCodes({ failure, more = [] }: { failure: Failure | undefined; more?: string[] }) {
+  const parts = [failure?.httpStatus ? t.http(failure.httpStatus) : '', failure?.graphCode ?? '', ...more].filter(Boolean);
+  return (
+    <>
+      {failure?.graphRequestId ? (
+        <CopyButton value={failure.graphRequestId} said={t.graphIdCopied}>
+          {t.copyGraphId}
+        </CopyButton>
+      ) : failure?.clientRequestId ? (
+        <CopyButton value={failure.clientRequestId} said={t.clientIdCopied}>
+          {t.copyClientId}
+        </CopyButton>
+      ) : null}
+      {parts.length > 0 ? <span className={s.codes}>{parts.join(' · ')}</span> : null}
+    </>
+  );
+}
+
+function FailureNotice({ failure, run }: { failure: Failure; run: Run }) {
+  return (
+    <Notice kind={run.status === 'canceled' ? 'info' : failure.severity === 'warning' ? 'warning' : 'error'} commands={<FailureCodes failure={failure} more={[failure.code]} />}>
+      <p>
+        <Sentence text={failure.sentence} names={[run.target.name, run.tenantName, run.canceledBy?.name]} />
+      </p>
+      {failure.next ? (
+        <p>
+          <strong>{t.failureNext}</strong> {failure.next}
+        </p>
+      ) : null}
+    </Notice>
+  );
+}
+
+/** The address of this page, to be sent to somebody. */
+export function CopyLink() {
+  const copy = async () => {
+    await navigator.clipboard.writeText(location.href);
+    announce(t.linkCopied);
+  };
+  return (
+    <Button appearance="subtle" icon={<Link20Regular />} onClick={() => void copy()}>
+      {t.copyLink}
+    </Button>
   );
 }
