@@ -135,7 +135,7 @@ func (b *bed) operate(at tenant, op run.Operation, policyID string, input any) (
 	}
 	r := run.Run{
 		ID: fmt.Sprintf("run_%026d", b.runs.Add(1)), TenantID: at.id, Operation: op, CreatedAt: time.Now(),
-		Target: run.Target{ID: policyID}, Initiator: run.Initiator{Name: "anna"}, Input: text,
+		Target: run.Target{Kind: run.TargetPolicy, ID: policyID}, Initiator: run.Initiator{Name: "anna"}, Input: text,
 	}
 	work, err := bind(ctx, r, b.record(at))
 	if err != nil {
