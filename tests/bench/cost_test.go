@@ -409,7 +409,8 @@ func (b *costBed) notify(queued, ended run.Run) {
 }
 
 func (b *costBed) notifier() notifier.Notifier {
-	return notifier.Notifier{Store: b.store, Follow: followup.Follower{Store: b.store}.Ended}
+	follower := followup.Follower{Store: b.store}
+	return notifier.Notifier{Store: b.store, Begin: follower.Began, Follow: follower.Ended}
 }
 
 // ended tells the notifier of the end of a run alone.

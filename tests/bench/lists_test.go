@@ -310,13 +310,19 @@ type pageCost struct {
 	next           string
 }
 
-// page asks the API for a page of so many.
+// page asks the API for a page of so many, of a list of the tenant or of one over all
+// tenants.
 func (t listTenant) page(path string, size int, token string) pageCost {
 	t.t.Helper()
-	at, err := url.Parse("/v1/tenants/" + t.id + path)
+	if !strings.HasPrefix(path, "/v1/") {
+		path = "/v1/tenants/" + t.id + path
+	}
+	at, err := url.Parse(path)
 	t.must(err)
 	q := at.Query()
-	q.Set("pageSize", fmt.Sprint(size))
+	if size > 0 { // 0: of what has no pages
+		q.Set("pageSize", fmt.Sprint(size))
+	}
 	if token != "" {
 		q.Set("pageToken", token)
 	}
@@ -388,6 +394,9 @@ func TestListsAreConstant(t *testing.T) {
 		{"policies", func(listTenant) string { return "/policies" }, func(n listSizes) int { return n.policies }, "q=nowhere", 3, 13.2, 11},
 		{"schedules/{schedule}/firings", func(t listTenant) string { return "/schedules/" + t.schedule + "/firings" }, func(n listSizes) int { return n.firings }, "", 24, 29, 0},
 		{"drift", func(listTenant) string { return "/drift" }, func(n listSizes) int { return n.drift }, "kind=vanished", 2, 48, 11},
+		{"runs without superseded ones, oldest first", func(listTenant) string { return "/runs?superseded=hide&sort=oldest" }, func(n listSizes) int { return n.runs }, "target=set_x", 3, 61, 11},
+		{"policies by what was captured", func(listTenant) string { return "/policies?state=present&sort=-name" }, func(n listSizes) int { return n.policies }, "captured=older", 3, 13.2, 11},
+		{"drift since a time", func(listTenant) string { return "/drift?since=2020-01-01T00:00:00Z" }, func(n listSizes) int { return n.drift }, "q=nowhere", 2, 48, 11},
 	} {
 		path := list.path(many)
 		c := listCost{Name: list.name, Of: list.of(manyListed), LessOf: list.of(fewListed)}
@@ -451,4 +460,132 @@ func TestListsAreConstant(t *testing.T) {
 	}
 	t.Logf("%d requests made again", b.meter.again)
 	keep(t, "lists", costs)
+}
+
+// manyTenants is how many tenants one user looks after.
+const manyTenants = 500
+
+// Limits of what is read for all tenants of a user, each with a request for a hundred
+// records and one for each page of memberships.
+const (
+	maxTenantsRequests = 3 + 3*manyTenants/100
+	maxTenantsRead     = 4.5 * manyTenants // three records of each, one of 5 KB, and the index
+	maxOverview        = 12                // requests
+)
+
+// The list of all tenants and the first page of one cost the same however much is in
+// them: what they say is kept beside the tenant.
+func TestOverviewsAreConstant(t *testing.T) {
+	b := newListBed(t)
+	many, few := b.fill(listSizes{sets: 300, items: 300, runs: 2_000, runItems: 25, policies: 2_000, firings: 100, drift: 500}), b.fill(listSizes{sets: 2, items: 2, runs: 10, runItems: 25, policies: 25, firings: 2, drift: 2})
+	ctx := t.Context()
+	for _, tenant := range []listTenant{many, few} {
+		all, err := b.store.AllPolicies(ctx, tenant.id)
+		b.must(err)
+		last, err := b.store.Run(ctx, tenant.id, tenant.run)
+		b.must(err)
+		for _, op := range run.Operations() {
+			last.Operation = op
+			b.must(b.store.NoteEnded(ctx, last))
+		}
+		c, drift := run.CountInventory(all, b.now), 7
+		c.Types = map[string]run.TypeCount{} // as in a tenant that uses many
+		for _, kind := range catalog.All()[:22] {
+			c.Types[kind.ID] = run.TypeCount{Present: 25, Never: 1}
+		}
+		for i := range 24 {
+			c.Hours = append(c.Hours, run.HourCount{Hour: b.now.Add(time.Duration(i-24) * time.Hour), Policies: 10})
+		}
+		b.must(b.store.PutCounts(ctx, tenant.id, 0, run.SummaryCounts{
+			Inventory: &c, OpenDrift: &drift, Schedules: &run.ScheduleCount{Total: 3}, Backup: &run.BackupSummary{SetID: tenant.set, Name: "Every night 2026-03-01 02:00", Whole: true, CreatedAt: b.now, Policies: 25, Captured: 25},
+		}))
+	}
+	newID := run.IDSource{}.New
+	ids := make([]string, manyTenants-2)
+	for i := range ids {
+		ids[i] = newID(run.PrefixTenant, b.now)
+	}
+	for _, sk := range []string{"META", "MEM#" + user, "SUMMARY"} {
+		b.copies(b.image("T#"+many.id+"#", sk), 0, len(ids), func(i int) *strings.Replacer {
+			return strings.NewReplacer(many.id, ids[i], "Contoso", fmt.Sprintf("Contoso %03d", i))
+		})
+	}
+	var first pageCost
+	for _, query := range []string{"", "sort=name", "show=needs", "show=running", "q=Contoso+1"} {
+		rows := 0
+		for i, p := range many.pages("/v1/tenants?"+query, listPage, "") {
+			if rows += p.rows; first.requests == 0 {
+				first = p
+			}
+			if p.requests > maxTenantsRequests || p.read > maxTenantsRead || math.Abs(p.read-first.read) > listRounding {
+				t.Errorf("tenants?%s: page %d takes %d requests and %.1f units, want at most %d and %v", query, i+1, p.requests, p.read, maxTenantsRequests, maxTenantsRead)
+			}
+		}
+		if want := map[string]int{"": manyTenants, "sort=name": manyTenants, "q=Contoso+1": 100}; want[query] > 0 && rows != want[query] {
+			t.Errorf("tenants?%s: %d rows, want %d", query, rows, want[query])
+		}
+	}
+	t.Logf("%d tenants: %d requests, %.1f units, %v", manyTenants, first.requests, first.read, first.took)
+	for _, path := range []string{"/overview", "/run-counts", "/policy-types"} {
+		of, less := many.page(path, 0, ""), few.page(path, 0, "")
+		t.Logf("%s: %d requests, %.1f units, %v", path, of.requests, of.read, of.took)
+		if of.requests > maxOverview || of.requests != less.requests && path != "/run-counts" {
+			t.Errorf("%s: %d requests, %d in a small tenant, want at most %d", path, of.requests, less.requests, maxOverview)
+		}
+	}
+}
+
+// What a user started is listed from notifications of all tenants, for the same on each
+// page.
+func TestMyRunsAreConstant(t *testing.T) {
+	b := newListBed(t)
+	const n = 2_000
+	tenant := b.fill(listSizes{sets: 2, items: 2, runs: n, runItems: 25, policies: 25, firings: 2, drift: 2})
+	r, err := b.store.Run(t.Context(), tenant.id, tenant.run)
+	b.must(err)
+	first := run.Notification{
+		UserID: user, TenantID: tenant.id, TenantName: "Contoso", RunID: r.ID, Kind: run.NotifyQueued, At: r.CreatedAt, Operation: r.Operation, Status: run.StatusQueued, Target: r.Target, Read: true,
+	}
+	// The runs are told of in the order of their making, each in three ways.
+	page, err := b.store.ListRuns(t.Context(), run.RunQuery{TenantID: tenant.id, Oldest: true}, run.PageRequest{Limit: 1})
+	b.must(err)
+	if page.Items[0].ID != r.ID {
+		t.Fatalf("the first run is %s, not %s", page.Items[0].ID, r.ID)
+	}
+	var ids []string
+	for cursor := ""; ; cursor = page.Next {
+		page, err = b.store.ListRuns(t.Context(), run.RunQuery{TenantID: tenant.id, Oldest: true}, run.PageRequest{Limit: 200, Cursor: cursor})
+		b.must(err)
+		for _, r := range page.Items {
+			ids = append(ids, r.ID)
+		}
+		if page.Next == "" {
+			break
+		}
+	}
+	for i, kind := range []run.NotificationKind{run.NotifyQueued, run.NotifyRunning, run.NotifyEnded} {
+		told := first
+		told.Kind, told.At = kind, first.At.Add(time.Duration(i)*time.Second)
+		b.must(b.store.PutNotification(t.Context(), told))
+		image := b.image("T#"+tenant.id+"#U#"+user, "N#"+storedTime(told.At)+"#"+r.ID+"#"+string(kind))
+		b.copies(image, 1, n-1, func(i int) *strings.Replacer {
+			return strings.NewReplacer(r.ID, ids[i], storedTime(told.At), storedTime(told.At.Add(time.Duration(i)*time.Minute)))
+		})
+	}
+	all := tenant.pages("/v1/runs", listPage, "")
+	rows := 0
+	for i, p := range all {
+		if rows += p.rows; p.requests > all[0].requests || p.read > all[0].read+listRounding {
+			t.Errorf("page %d of %d takes %d requests and %.1f units, the first %d and %.1f", i+1, len(all), p.requests, p.read, all[0].requests, all[0].read)
+		}
+	}
+	if rows != n {
+		t.Errorf("%d rows, want %d", rows, n)
+	}
+	t.Logf("my runs: %d requests, %.1f units, %v", all[0].requests, all[0].read, all[0].took)
+	for i, p := range tenant.pages("/v1/runs?status=failed", listPage, "") {
+		if p.rows > 0 || p.requests > 40 || p.read > maxVainReadUnits {
+			t.Errorf("failed ones: page %d has %d rows for %d requests and %.1f units", i+1, p.rows, p.requests, p.read)
+		}
+	}
 }

@@ -119,7 +119,7 @@ const (
 var (
 	maxNewSet  = limits{Calls: 7.5, WriteUnits: 12.3, ReadUnits: 2.9}
 	maxNextSet = limits{Calls: 7.6, WriteUnits: 7.8, ReadUnits: 4.4}
-	maxSetEnd  = limits{Calls: 9, WriteUnits: 7, ReadUnits: 128}
+	maxSetEnd  = limits{Calls: 17, WriteUnits: 11.5, ReadUnits: 245} // the summary of the tenant counts its policies
 )
 
 // What a nightly backup of a tenant costs and keeps. A request or a unit more for
