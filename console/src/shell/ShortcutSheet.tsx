@@ -6,7 +6,7 @@ import s from './shell.module.css';
 
 const groups: [keyof typeof t.groups, [string[], keyof typeof t.items][]][] = [
   ['page', [[['?'], 'sheet'], [['/'], 'search'], [['r'], 'refresh'], [['Esc'], 'close']]],
-  ['list', [[['j'], 'next'], [['k'], 'previous'], [['Enter'], 'open'], [['x'], 'select']]],
+  ['list', [[['j'], 'next'], [['k'], 'previous'], [['Enter'], 'open'], [['x'], 'select'], [['n'], 'nextUrgent'], [['p'], 'previousUrgent']]],
   [
     'go',
     [

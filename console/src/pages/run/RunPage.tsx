@@ -20,6 +20,7 @@ import { useFilters } from '../../ui/useFilters';
 import { RunCommands } from './RunCommands';
 import { ItemsTab } from './ItemsTab';
 import { TimelineTab } from './TimelineTab';
+import { useNews } from './useNews';
 import { useRelated, useRun } from './useRun';
 import s from './run.module.css';
 
@@ -73,6 +74,7 @@ function Content({ run }: { run: Run }) {
   const role = useTenant()?.role;
   const ended = isTerminal(run);
   const attention = attentionOf(run);
+  useNews(run);
   // What was opened stays open until the run ends; then what needs attention comes first.
   const [usual, setUsual] = useState<Tab>(attention > 0 ? 'attention' : 'all');
   const was = useRef(ended);

@@ -4,6 +4,7 @@ import { all, api, data } from '../../api/client';
 import { keys } from '../../api/keys';
 import type { components } from '../../api/schema';
 import type { Run } from '../../api/types';
+import { serverNow } from '../../format/clock';
 import { clockTimeSeconds, formatDay } from '../../format/format';
 import { usePolled } from '../../poll/usePolled';
 import { common, run as t } from '../../texts';
@@ -79,7 +80,7 @@ export function TimelineTab({ run }: { run: Run }) {
           <li key={`${e.at} ${i}`}>
             <span className={s.moment}>
               <span>{clockTimeSeconds(e.at)}</span>
-              <span className={s.quiet}>{Date.parse(e.at) > Date.now() ? formatDay(e.at) : <Time at={e.at} />}</span>
+              <span className={s.quiet}>{Date.parse(e.at) > serverNow() ? formatDay(e.at) : <Time at={e.at} />}</span>
             </span>
             <StatusIcon status={e.status} />
             <div>

@@ -98,7 +98,6 @@ export const run = {
   numbers: {
     policies: (n: number) => count(n, 'policy', 'policies'), added: (n: number) => `${n} new`, changed: (n: number) => `${n} changed`, gone: (n: number) => `${n} gone`,
   } as Record<string, (n: number) => string>,
-  hint: 'n and p go to the next and the previous item that needs attention.',
 
   timeline: {
     requested: 'Queued', requestedBy: (who: string) => `Queued by ${who}`, started: 'A worker started it', waits: 'Waiting for Microsoft Graph',

@@ -70,7 +70,7 @@ export const shortcutTexts = {
   then: 'then',
   items: {
     sheet: 'This sheet', search: 'Search', refresh: 'Refresh', close: 'Close or back', next: 'Next row', previous: 'Previous row',
-    open: 'Open the row', select: 'Select the row', overview: 'Overview', runs: 'Runs', policies: 'Policies', sets: 'Backup sets',
+    open: 'Open the row', select: 'Select the row', nextUrgent: 'Next item of a run that needs attention', previousUrgent: 'Previous item that needs attention', overview: 'Overview', runs: 'Runs', policies: 'Policies', sets: 'Backup sets',
     drift: 'Drift', schedules: 'Schedules', switcher: 'Tenant switcher', activity: 'Active runs',
   },
 };
