@@ -35,6 +35,7 @@ export interface LiveDialogProps {
   stale?: ReactNode;
 }
 
+const CLOSES = 400; // milliseconds that a dialog takes to go
 const GONE = ['plan_stale', 'plan_digest_mismatch', 'plan_used', 'selection_empty'];
 
 export function LiveDialog({ open, title, tenantName, confirm, cancel, children, missing, ask, onStarted, onClose, stale }: LiveDialogProps) {
@@ -91,7 +92,8 @@ export function LiveDialog({ open, title, tenantName, confirm, cancel, children,
         }
         sent.current = { key: '', given: '' };
         follow(run);
-        announce(`${plainTitle(run)}: ${run.reused ? t.reused : t.queued}`);
+        // The dialog has live regions of its own, which go with it: this is said after it.
+        setTimeout(announce, CLOSES, `${plainTitle(run)}: ${run.reused ? t.reused : t.queued}`);
         onStarted(run);
       }}
       onClose={close}

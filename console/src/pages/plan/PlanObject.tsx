@@ -64,6 +64,7 @@ export function PlanObject({ tenant, run, item, tab, full, q, open, onOpen, chec
         <Button
           size="small"
           appearance="transparent"
+          className={s.chevron}
           aria-expanded={open}
           aria-controls={`${id}-body`}
           aria-label={t.open(item.name)}

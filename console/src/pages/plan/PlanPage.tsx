@@ -81,7 +81,7 @@ function Crumbs({ run, undoOf }: { run: Run; undoOf: string | undefined }) {
   if (undoOf) {
     return (
       <>
-        <Link to="/t/$tenant/runs" params={path}>{t.crumbRuns}</Link> / <RunLink run={{ tenantId: run.tenantId, id: undoOf }} />
+        <Link to="/t/$tenant/runs" params={path}>{t.crumbRuns}</Link> / <RunLink run={{ tenantId: run.tenantId, id: undoOf }}>{t.crumbUndone}</RunLink>
       </>
     );
   }
@@ -247,9 +247,6 @@ function Content({ run, plan, all, undoOf }: { run: Run; plan: Plan; all: PlanIt
   useEffect(() => {
     if (search.item) body.current?.querySelector(`[data-row="${CSS.escape(search.item)}"]`)?.scrollIntoView({ block: 'center' });
   }, [search.item]);
-  useEffect(() => {
-    if (wanted && looked.done === looked.total) announce(common.results(shown.length, false, 'item', 'items'));
-  }, [wanted, looked.done, looked.total, shown.length]);
 
   const warnings = countWarnings(items);
   const types = countTypes(items);
@@ -316,7 +313,7 @@ function Content({ run, plan, all, undoOf }: { run: Run; plan: Plan; all: PlanIt
         </label>
       ) : null}
       {warnings.size > 0 ? (
-        <Warnings warnings={warnings} items={items} active={search.warning} show={(codes) => filters.set({ warning: codes })} />
+        <Warnings warnings={warnings} undo={Boolean(undoOf)} items={items} active={search.warning} show={(codes) => filters.set({ warning: codes })} />
       ) : null}
       {leftOutCreates ? (
         <div aria-live="polite">
@@ -451,14 +448,14 @@ function countTypes(items: PlanItem[]): { value: string; label: string; count: n
   return [...found.values()].sort((a, b) => a.label.localeCompare(b.label));
 }
 
-function Warnings({ warnings, items, active, show }: { warnings: Map<string, number>; items: PlanItem[]; active: string[] | undefined; show: (codes: string[] | undefined) => void }): ReactNode {
+function Warnings({ warnings, undo, items, active, show }: { warnings: Map<string, number>; undo: boolean; items: PlanItem[]; active: string[] | undefined; show: (codes: string[] | undefined) => void }): ReactNode {
   const codes = [...warnings.keys()];
   const affected = items.filter((i) => writesOf(i) && (i.warnings ?? []).length > 0).length;
   const all = active?.length === codes.length;
   return (
     <Notice kind="warning" commands={<Button size="small" onClick={() => show(all ? undefined : codes)}>{all ? t.showAll : t.showItems(affected)}</Button>}>
       <p>
-        <strong>{t.warnings(codes.length)}</strong>
+        <strong>{t.warnings(codes.length, undo)}</strong>
       </p>
       <p>{codes.map((code) => warningWords(code, warnings.get(code) ?? 0)).join(' · ')}</p>
     </Notice>

@@ -170,13 +170,12 @@ function OfSet({ tenant, set: id }: { tenant: string; set: string }) {
     },
     { key: 'type', header: t.columns.type, width: 'minmax(0, 1.3fr)', cell: ({ item }) => <Name>{item.typeTitle}</Name> },
     {
-      key: 'state', header: t.columns.state, width: 'minmax(0, 2fr)', wraps: true,
-      cell: (p) => (
-        <>
-          <StatusText status={p.state} words={p.words} />
-          {p.why ? <span className={s.why}><Sentence text={p.why} names={[p.item.name]} /></span> : null}
-        </>
-      ),
+      key: 'state', header: t.columns.state, width: '184px',
+      cell: (p) => <StatusText status={p.state} words={p.words} />,
+    },
+    {
+      key: 'why', header: t.columns.why, width: 'minmax(0, 1.6fr)', wraps: true,
+      cell: (p) => (p.why ? <span className={s.why} title={p.why}><Sentence text={p.why} names={[p.item.name]} /></span> : null),
     },
     { key: 'version', header: t.columns.version, width: '90px', cell: ({ item }) => (item.version ? t.versionName(item.version) : common.nothing) },
     { key: 'at', header: t.columns.at, width: '110px', cell: ({ item }) => <Time at={item.capturedAt} /> },

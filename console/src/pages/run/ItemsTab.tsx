@@ -100,7 +100,7 @@ export function ItemsTab({ run, attention, search }: { run: Run; attention: bool
       header: t.columns.name,
       width: 'minmax(0, 2fr)',
       cell: (i) =>
-        i.kind === 'policy' || i.kind === 'vanished' ? (
+        i.kind === 'policy' || i.kind === 'vanished_policy' ? (
           <Link to="/t/$tenant/policies/$policy" params={{ tenant, policy: i.written?.policyId ?? i.key }} title={i.name}>
             <Name>{i.name}</Name>
           </Link>
@@ -108,7 +108,7 @@ export function ItemsTab({ run, attention, search }: { run: Run; attention: bool
           <Name>{i.name}</Name>
         ),
     },
-    { key: 'type', header: t.columns.type, width: 'minmax(0, 1.2fr)', cell: (i) => (i.kind === 'policy' || i.kind === 'vanished' ? <Name>{title(i.type)}</Name> : common.nothing) },
+    { key: 'type', header: t.columns.type, width: 'minmax(0, 1.2fr)', cell: (i) => (i.type && i.kind !== 'policy_type' ? <Name>{title(i.type)}</Name> : common.nothing) },
     {
       key: 'what',
       header: t.columns.what,

@@ -21,6 +21,7 @@ export const plan = {
   crumbSets: 'Backup sets',
   crumbPolicies: 'Policies',
   crumbRuns: 'Runs',
+  crumbUndone: 'Live restore',
   sentence: (c: PlanFigures) => {
     const total = c.create + c.update + c.delete + c.none + c.blocked + c.failed;
     const written = c.create + c.update + c.delete;
@@ -52,7 +53,7 @@ export const plan = {
   applied: 'This plan was applied. It cannot be applied a second time.',
   viewApplied: 'View the live restore',
 
-  warnings: (n: number) => `${count(n, 'warning', 'warnings')} to read before you restore`,
+  warnings: (n: number, undo: boolean) => `${count(n, 'warning', 'warnings')} to read before you ${undo ? 'undo' : 'restore'}`,
   showItems: (n: number) => (n === 1 ? 'Show the item' : `Show the ${items(n)}`),
   showAll: 'Show all items',
   warning: {

@@ -29,7 +29,7 @@ export const restore = {
   search: 'Search by name',
   type: 'Type',
   noun: 'items',
-  columns: { name: 'Policy', type: 'Type', version: 'Version', state: 'State', at: 'Captured', by: 'By', pick: 'Pick', policies: 'Policies', created: 'Created', result: 'What can be restored' },
+  columns: { name: 'Policy', type: 'Type', version: 'Version', state: 'State', why: 'Why not', at: 'Captured', by: 'By', pick: 'Pick', policies: 'Policies', created: 'Created', result: 'What can be restored' },
   listLabel: 'What to restore',
   versionsLabel: 'Versions',
   ready: 'Can be restored',
