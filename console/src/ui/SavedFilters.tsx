@@ -39,7 +39,7 @@ export function SavedFilters({ page, tenant, search, active }: SavedFiltersProps
   const key = ['filters', tenant ?? '', page] as const;
   const list = useQuery<Saved[]>({
     queryKey: key,
-    queryFn: ({ signal }) => all((pageToken) => data(api.GET('/v1/me/filters', { params: { query: { tenant, page, pageSize: 200, pageToken } }, signal }))),
+    queryFn: ({ signal }) => all((pageToken) => data(api.GET('/v1/me/filters', { params: { query: { tenant, page, pageSize: 100, pageToken } }, signal }))),
     staleTime: 60_000,
   });
   const saved = list.data ?? [];
