@@ -32,3 +32,29 @@ export async function tellOf(context, ...runs) {
   });
   return told;
 }
+
+// itemsOf answers the items of a made-up run as the API does: in pages, filtered,
+// with the reasons of all.
+export function itemsOf(url, all) {
+  const { searchParams: asked } = new URL(url);
+  const wanted = all.filter(
+    (i) =>
+      (!asked.get('attention') || i.needsAttention) &&
+      (asked.getAll('reason').length === 0 || asked.getAll('reason').includes(i.code)) &&
+      (asked.getAll('outcome').length === 0 || asked.getAll('outcome').includes(i.status)) &&
+      i.name.toLowerCase().includes((asked.get('q') ?? '').toLowerCase()),
+  );
+  const from = Number(asked.get('pageToken') ?? 0);
+  const size = Number(asked.get('pageSize') ?? 50);
+  const reasons = new Map();
+  for (const i of all) {
+    if (!i.code) continue;
+    const known = reasons.get(i.code) ?? { outcome: i.status, code: i.code, items: 0, severity: 'error', needsAttention: i.needsAttention };
+    reasons.set(i.code, { ...known, items: known.items + 1 });
+  }
+  return {
+    items: wanted.slice(from, from + size),
+    reasons: [...reasons.values()],
+    ...(from + size < wanted.length ? { nextPageToken: String(from + size) } : {}),
+  };
+}
