@@ -2,6 +2,12 @@ module tenantatlas
 
 go 1.26.0
 
+// Packages of npm; some bring Go files along.
+ignore (
+	./console/node_modules
+	./tests/browser/node_modules
+)
+
 require (
 	github.com/Azure/azure-sdk-for-go/sdk/azcore v1.24.0
 	github.com/Azure/azure-sdk-for-go/sdk/azidentity v1.15.0

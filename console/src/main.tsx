@@ -2,7 +2,7 @@
 import { QueryClientProvider } from '@tanstack/react-query';
 import { RouterProvider } from '@tanstack/react-router';
 import { createRoot } from 'react-dom/client';
-import { configure } from './auth/auth';
+import { configure, SignInError } from './auth/auth';
 import { loadConfig } from './config';
 import { beginPolling } from './poll/usePolled';
 import { router } from './router';
@@ -11,6 +11,7 @@ import { queryClient } from './shell/queryClient';
 import { Themed } from './shell/Shell';
 import { signin as t } from './texts';
 import { StartFailed } from './shell/StartFailed';
+import { signInWords } from './ui/signInWords';
 import './ui/base.css';
 
 const place = createRoot(document.getElementById('root') as HTMLElement);
@@ -22,7 +23,7 @@ async function begin(): Promise<void> {
     console.error(err);
     place.render(
       <Themed>
-        <StartFailed sentence={t.configFailed} />
+        <StartFailed sentence={err instanceof SignInError ? signInWords(err) : t.configFailed} />
       </Themed>,
     );
     return;

@@ -15,7 +15,7 @@ import { TenantFrame } from './shell/TenantFrame';
 import { PageFault } from './shell/PageFault';
 
 export const RUN_STATUSES = ['queued', 'running', 'succeeded', 'partial', 'failed', 'canceled'] as const;
-export const PLAN_ACTIONS = ['create', 'update', 'delete', 'blocked', 'none'] as const;
+export const PLAN_ACTIONS = ['create', 'update', 'delete', 'blocked', 'none', 'failed'] as const;
 
 const root = createRootRoute({
   component: () => (
@@ -98,7 +98,7 @@ const runs = createRoute({
   path: '/runs',
   validateSearch: search({
     status: someOf(...RUN_STATUSES), op: many(), by: one(), target: one(), from: one(), to: one(),
-    superseded: oneOf('hide', 'show'), view: one(), sort: one(), page: one(),
+    superseded: oneOf('hide', 'show'), view: one(), sort: oneOf('newest', 'oldest'), page: one(),
   }),
   component: lazyRouteComponent(() => import('./pages/runs/RunsPage'), 'RunsPage'),
 });

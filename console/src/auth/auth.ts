@@ -264,11 +264,14 @@ async function renewOnce(): Promise<void> {
   const before = user;
   try {
     if (!before?.refresh_token) throw new SignInError('ended');
-    const { refresh_token, id_token, session_state, scope, profile } = before;
-    const state = { refresh_token, id_token, session_state, scope, profile } as UseRefreshTokenArgs['state'];
+    // Without the former ID token: the library would refuse providers that put the
+    // time of the renewal into auth_time. The person must be the same.
+    const { refresh_token, session_state, scope, profile } = before;
+    const state = { refresh_token, session_state, scope, profile } as UseRefreshTokenArgs['state'];
     const answer = await the().useRefreshToken({ state, timeoutInSeconds: 15 });
+    if (answer.profile.sub !== profile.sub) throw new SignInError('refused', 'id_token');
     if (user !== before) return; // signed out meanwhile
-    become('in', new User({ ...answer, refresh_token: answer.refresh_token ?? before.refresh_token }));
+    become('in', new User({ ...answer, profile: { ...profile, ...answer.profile }, expires_at: answer.expires_at, refresh_token: answer.refresh_token ?? refresh_token }));
   } catch (err) {
     const known = asSignInError(err);
     if (known.kind !== 'unreachable' && user === before && session.state === 'in') become('ended', null);

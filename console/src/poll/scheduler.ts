@@ -95,6 +95,12 @@ export class Scheduler {
     this.plan();
   }
 
+  /** An answer came that was not asked for here, such as a page's first. */
+  heard(at: number): void {
+    if (at > this.current.lastGood) this.tell({ ...this.current, lastGood: at });
+    this.plan();
+  }
+
   /** Something that decides the next question changed. */
   plan = (): void => {
     clearTimeout(this.timer);

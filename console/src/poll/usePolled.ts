@@ -65,7 +65,7 @@ export function usePolled<T>({ key, ask, pace, enabled = true, keep = false }: P
     });
   }, [client, id, enabled]);
   // An answer may have changed the pace.
-  useEffect(scheduler.plan, [query.dataUpdatedAt, query.errorUpdatedAt]);
+  useEffect(() => scheduler.heard(query.dataUpdatedAt), [query.dataUpdatedAt, query.errorUpdatedAt]);
   return query;
 }
 

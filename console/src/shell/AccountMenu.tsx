@@ -32,6 +32,7 @@ export function AccountMenu({ narrow, help }: { narrow: boolean; help: () => voi
   };
   return (
     <Menu
+      inline
       checkedValues={{ theme: [theme], times: [times], shortcuts: shortcuts ? ['on'] : [], pause: pausedAt ? ['on'] : [] }}
       onCheckedValueChange={(_, { name, checkedItems }) => {
         if (name === 'theme') choose({ theme: checkedItems[0] as Choices['theme'] });
@@ -41,13 +42,13 @@ export function AccountMenu({ narrow, help }: { narrow: boolean; help: () => voi
       }}
     >
       <MenuTrigger disableButtonEnhancement>
-        <Button appearance="subtle" shape="circular" aria-label={t.accountOf(who)} data-account>
+        <Button appearance="subtle" shape="circular" className={s.account} aria-label={t.accountOf(who)} data-account>
           <span aria-hidden="true" className={s.initials}>
             {initials(who) || '?'}
           </span>
         </Button>
       </MenuTrigger>
-      <MenuPopover>
+      <MenuPopover className="overPage">
         <MenuList>
           <div className={s.who} role="presentation">
             <bdi>{who}</bdi>

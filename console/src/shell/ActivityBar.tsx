@@ -53,7 +53,7 @@ export function ActivityBar() {
         {activityOpen ? (
           <span className={s.space} />
         ) : (
-          <p className={s.activityFirst} data-status={first.status}>
+          <div className={s.activityFirst} data-status={first.status}>
             <StatusIcon status={shownStatus(first)} />
             <RunLink run={first}>
               <span className="visuallyHidden">{common.statuses[shownStatus(first)]}: </span>
@@ -62,7 +62,7 @@ export function ActivityBar() {
             <span className={s.activityMore}>
               · <bdi>{first.tenantName}</bdi> · <Sentence text={first.sentence} names={[first.target.name, first.tenantName]} />
             </span>
-          </p>
+          </div>
         )}
         <Button
           ref={toggle}

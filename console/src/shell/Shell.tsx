@@ -41,8 +41,10 @@ export function Themed({ children }: { children: ReactNode }) {
     document.documentElement.style.colorScheme = scheme;
   }, [scheme]);
   return (
-    <FluentProvider theme={theme} className="root">
-      {children}
+    // The class stands on an element of its own: what opens over the page gets the
+    // provider's classes too, and would cover it.
+    <FluentProvider theme={theme} className="provider">
+      <div className="root">{children}</div>
     </FluentProvider>
   );
 }

@@ -16,11 +16,13 @@ export interface ConfirmDialogProps {
   /** What is missing yet; the button then focuses it instead. */
   missing?: () => HTMLElement | null;
   cancel?: string;
+  /** Ways on from what went wrong, beside its sentence. */
+  help?: (error: unknown) => ReactNode;
   onConfirm: () => Promise<unknown>;
   onClose: () => void;
 }
 
-export function ConfirmDialog({ open, title, children, confirm, missing, cancel = t.cancel, onConfirm, onClose }: ConfirmDialogProps) {
+export function ConfirmDialog({ open, title, children, confirm, missing, cancel = t.cancel, help, onConfirm, onClose }: ConfirmDialogProps) {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
   const close = () => {
@@ -52,7 +54,7 @@ export function ConfirmDialog({ open, title, children, confirm, missing, cancel 
           <DialogTitle>{title}</DialogTitle>
           <DialogContent className={s.panel}>
             {children}
-            {error ? <ProblemNotice error={error} /> : null}
+            {error ? <ProblemNotice error={error} more={help?.(error)} /> : null}
             <LiveRegions />
           </DialogContent>
           <DialogActions fluid>

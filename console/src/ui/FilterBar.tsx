@@ -40,7 +40,9 @@ export function FilterMenu({ label, options, value, onChange }: { label: string;
   const chosen = value ?? [];
   const words = chosen.length === 0 ? label : `${label}: ${chosen.length === 1 ? (options.find((o) => o.value === chosen[0])?.label ?? chosen[0]) : chosen.length}`;
   return (
+    // Inline: a menu elsewhere in the document lies outside of every landmark.
     <Menu
+      inline
       checkedValues={{ filter: chosen }}
       onCheckedValueChange={(_, { checkedItems }) => onChange(checkedItems.length ? checkedItems : undefined)}
     >
@@ -49,7 +51,7 @@ export function FilterMenu({ label, options, value, onChange }: { label: string;
           {words}
         </Button>
       </MenuTrigger>
-      <MenuPopover>
+      <MenuPopover className="overPage">
         <MenuList>
           {options.map((o) => (
             <MenuItemCheckbox key={o.value} name="filter" value={o.value} secondaryContent={o.count === undefined ? undefined : formatNumber(o.count)}>
@@ -62,8 +64,8 @@ export function FilterMenu({ label, options, value, onChange }: { label: string;
   );
 }
 
-/** A menu of which one is chosen, or none. */
-export function FilterChoice<T extends string>({ label, options, value, onChange }: { label: string; options: { value: T; label: string }[]; value: T | undefined; onChange: (next: T | undefined) => void }) {
+/** A menu of which one is chosen, or none; any: how none is called. */
+export function FilterChoice<T extends string>({ label, options, value, any = t.any, onChange }: { label: string; options: { value: T; label: string }[]; value: T | undefined; any?: string; onChange: (next: T | undefined) => void }) {
   const chosen = options.find((o) => o.value === value);
   return (
     <Menu
@@ -78,7 +80,7 @@ export function FilterChoice<T extends string>({ label, options, value, onChange
       <MenuPopover>
         <MenuList>
           <MenuItemRadio name="filter" value="">
-            {t.any}
+            {any}
           </MenuItemRadio>
           {options.map((o) => (
             <MenuItemRadio key={o.value} name="filter" value={o.value}>

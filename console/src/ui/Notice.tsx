@@ -24,8 +24,8 @@ export function Notice({ kind = 'info', children, commands, alert = false }: { k
   );
 }
 
-/** A failure: sentence, request id, and a way to try again. */
-export function ProblemNotice({ error, retry }: { error: unknown; retry?: () => void }) {
+/** A failure: sentence, request id, and a way to try again. more: other ways on. */
+export function ProblemNotice({ error, retry, more }: { error: unknown; retry?: () => void; more?: ReactNode }) {
   const { sentence, requestId, problem } = problemText(error);
   const again = retry && problem?.status !== 403 && problem?.status !== 404;
   return (
@@ -33,9 +33,10 @@ export function ProblemNotice({ error, retry }: { error: unknown; retry?: () => 
       kind="error"
       alert
       commands={
-        again || requestId ? (
+        again || requestId || more ? (
           <>
             {again ? <Button onClick={retry}>{t.tryAgain}</Button> : null}
+            {more}
             {requestId ? <CopyButton value={requestId} said={t.requestIdCopied}>{t.copyRequestId}</CopyButton> : null}
           </>
         ) : undefined

@@ -66,7 +66,7 @@ export function RunStartButton({ children, spoken, role, need, ask, onStarted, p
         {children}
         {spoken ? <span className="visuallyHidden"> {spoken}</span> : null}
       </Button>
-      <span id={note} className={s.detail}>
+      <span id={note} className={`${s.detail} inText`}>
         {!allowed ? t.needsRole(need) : answer === 'busy' ? t.starting : answer ? <Answer {...answer} /> : null}
       </span>
     </span>

@@ -8,6 +8,6 @@ export function problemText(err: unknown): { sentence: string; requestId: string
     console.error(err);
     return { sentence: t.pageFailed, requestId: '', problem: null };
   }
-  const sentence = err.detail || (err.status === 0 ? t.unreachable : err.status === 403 ? t.forbidden : err.status === 404 ? t.notHere : t.failed);
+  const sentence = err.detail || (err.status === 0 ? t.unreachable : err.status === 401 ? t.sessionEnded : err.status === 403 ? t.forbidden : err.status === 404 ? t.notHere : t.failed);
   return { sentence, requestId: err.requestId, problem: err };
 }

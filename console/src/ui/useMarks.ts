@@ -1,6 +1,6 @@
 // Check marks live in memory: they survive paging, filtering and a look at another
 // page of the tenant, and never enter the address.
-import { useCallback, useSyncExternalStore } from 'react';
+import { useCallback, useMemo, useSyncExternalStore } from 'react';
 
 const kept = new Map<string, Map<string, unknown>>();
 const listeners = new Set<() => void>();
@@ -46,9 +46,10 @@ export function useMarks<R>(key: string) {
     },
     [key],
   );
+  const ids = useMemo(() => new Set(marks.keys()), [marks]);
   return {
     marks,
-    ids: marks as unknown as ReadonlySet<string> & Map<string, R>,
+    ids,
     select,
     remove: (id: string) => put(key, new Map([...marks].filter(([each]) => each !== id))),
     clear: () => put(key, new Map()),

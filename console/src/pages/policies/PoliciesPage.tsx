@@ -83,21 +83,21 @@ export function PoliciesPage() {
     {
       key: 'name',
       header: t.columns.name,
-      width: 'minmax(0, 3fr)',
+      width: 'minmax(0, 5fr)',
       cell: (p) => (
         <Link to="/t/$tenant/policies/$policy" params={{ tenant, policy: p.id }}>
           <Name>{p.name || t.noName}</Name>
         </Link>
       ),
     },
-    { key: 'type', header: t.columns.type, width: 'minmax(0, 2fr)', cell: (p) => <Name>{p.typeTitle}</Name> },
-    { key: 'platform', header: t.columns.platform, width: 'minmax(0, 1fr)', cell: (p) => (p.platform ? <Name>{platformWords(p.platform)}</Name> : common.nothing) },
-    { key: 'captured', header: t.columns.captured, width: '130px', cell: (p) => (p.lastCapturedAt ? <Time at={p.lastCapturedAt} /> : common.never) },
+    { key: 'type', header: t.columns.type, width: 'minmax(0, 3fr)', cell: (p) => <Name>{p.typeTitle}</Name> },
+    { key: 'platform', header: t.columns.platform, width: '110px', cell: (p) => (p.platform ? <Name>{platformWords(p.platform)}</Name> : common.nothing) },
+    { key: 'captured', header: t.columns.captured, width: '110px', cell: (p) => (p.lastCapturedAt ? <Time at={p.lastCapturedAt} /> : common.never) },
     { key: 'state', header: t.columns.state, width: '150px', cell: (p) => <PolicyState policy={p} drifted={search.state === 'drifted'} /> },
     {
       key: 'capture',
       header: <span className="visuallyHidden">{t.columns.capture}</span>,
-      width: '250px',
+      width: '190px',
       cell: (p) => {
         const run = started.get(p.id);
         if (run) return <span className={s.answer}><RunAnswer run={run} /></span>;

@@ -47,6 +47,10 @@ export function Words({ before, after }: { before: string; after: string }) {
   );
 }
 
+const LONGEST = 400; // characters of one line
+
+const clipped = (text: string): string => (text.length <= LONGEST ? text : `${text.slice(0, LONGEST)}… ${t.more(text.length - LONGEST)}`);
+
 /** The lines that differ between two documents. */
 export function Lines({ before, after }: { before: string; after: string }) {
   const found = useMemo(() => {
@@ -67,7 +71,7 @@ export function Lines({ before, after }: { before: string; after: string }) {
           ) : (
             <div className={s.line}>
               <span aria-hidden="true">{line.kind === 'added' ? '+' : line.kind === 'removed' ? '−' : ''}</span>
-              <bdi>{line.kind === 'same' ? line.text : <Marks piece={{ kind: line.kind, text: line.text }} />}</bdi>
+              <bdi>{line.kind === 'same' ? clipped(line.text) : <Marks piece={{ kind: line.kind, text: clipped(line.text) }} />}</bdi>
             </div>
           )}
         </Fragment>

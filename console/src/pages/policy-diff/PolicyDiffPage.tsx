@@ -43,7 +43,7 @@ interface Row {
   secret: boolean;
 }
 
-interface Shown {
+export interface Shown {
   text: string;
   title?: string;
   size?: number;

@@ -27,14 +27,26 @@ export interface Part extends Piece {
   skipped?: number;
 }
 
-const AROUND = 80; // characters kept beside a change
+const AROUND = 80; // characters kept beside a change; at lines, where there are some
+
+const lastOf = (text: string): string => {
+  const end = text.slice(-AROUND);
+  const line = end.indexOf('\n');
+  return line >= 0 && line < end.length - 1 ? end.slice(line + 1) : end;
+};
+
+const firstOf = (text: string): string => {
+  const begin = text.slice(0, AROUND);
+  const line = begin.lastIndexOf('\n');
+  return line > 0 ? begin.slice(0, line) : begin;
+};
 
 /** Leaves out the middle of long pieces that did not change. */
 export function fold(pieces: Piece[]): Part[] {
   return pieces.flatMap((p, i): Part[] => {
     if (p.kind !== 'same' || p.text.length <= 3 * AROUND) return [p];
-    const head = i === 0 ? '' : p.text.slice(0, AROUND);
-    const tail = i === pieces.length - 1 ? '' : p.text.slice(-AROUND);
+    const head = i === 0 ? '' : firstOf(p.text);
+    const tail = i === pieces.length - 1 ? '' : lastOf(p.text);
     return [
       ...(head ? [{ kind: 'same' as const, text: head }] : []),
       { kind: 'same', text: '', skipped: p.text.length - head.length - tail.length },

@@ -47,12 +47,12 @@ export function VersionsTab({ tenant, policy, role, versions, shown, page, go }:
     },
     { key: 'at', header: t.columns.at, width: '140px', cell: (v) => <Time at={v.capturedAt} /> },
     { key: 'by', header: t.columns.by, width: 'minmax(0, 1fr)', cell: (v) => <Name>{v.capturedBy}</Name> },
-    { key: 'state', header: t.columns.state, width: 'minmax(0, 2fr)', wraps: true, cell: (v) => (v.complete ? <StatusText status="fine" words={t.complete} /> : <StatusText status="partial" words={v.notes[0]?.sentence ?? t.incomplete} />) },
+    { key: 'state', header: t.columns.state, width: 'minmax(0, 2fr)', wraps: true, cell: (v) => (v.complete ? <StatusText status="fine" words={t.whole} /> : <StatusText status="partial" words={v.notes[0]?.sentence ?? t.incomplete} />) },
     { key: 'size', header: t.columns.size, width: '80px', align: 'end', cell: (v) => formatSize(v.size) },
     {
       key: 'actions',
       header: t.columns.actions,
-      width: 'minmax(0, 3fr)',
+      width: 'minmax(0, 4fr)',
       wraps: true,
       cell: (v) => (
         <span className={s.tools}>

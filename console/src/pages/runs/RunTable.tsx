@@ -5,7 +5,7 @@ import { common, runs as t } from '../../texts';
 import { DataTable, type Column } from '../../ui/DataTable';
 import { isTerminal, shownStatus, StatusText } from '../../ui/status';
 import { Duration, Name, Time } from '../../ui/text';
-
+import s from './runs.module.css';
 
 const columns: Record<string, Column<Run>> = {
   run: {
@@ -18,7 +18,17 @@ const columns: Record<string, Column<Run>> = {
       </Link>
     ),
   },
-  status: { key: 'status', header: t.columns.status, width: '120px', cell: (r) => <StatusText status={shownStatus(r)} /> },
+  status: {
+    key: 'status',
+    header: t.columns.status,
+    width: '128px',
+    cell: (r) => (
+      <>
+        <StatusText status={shownStatus(r)} />
+        {r.supersededBy ? <span className={s.superseded}>{t.superseded}</span> : null}
+      </>
+    ),
+  },
   result: { key: 'result', header: t.columns.result, width: 'minmax(0, 3fr)', wraps: true, cell: (r) => <Sentence text={r.sentence} names={[r.target.name, r.tenantName, r.initiator.name]} /> },
   tenant: { key: 'tenant', header: t.columns.tenant, width: 'minmax(0, 1fr)', cell: (r) => <Name>{r.tenantName}</Name> },
   by: { key: 'by', header: t.columns.by, width: 'minmax(0, 1fr)', cell: (r) => (r.initiator.name ? <Name>{r.initiator.name}</Name> : r.scheduled ? t.schedule : common.nothing) },

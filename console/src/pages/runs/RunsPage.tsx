@@ -1,25 +1,31 @@
 // What ran in a tenant, newest first: filters in the address, new rows behind a
-// button, rows that change in their place.
+// button, rows that change in their place. Failures that a later run made up for are
+// hidden, with their number.
 import { Button } from '@fluentui/react-components';
+import { useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
-import { api, data } from '../../api/client';
+import { all, api, data } from '../../api/client';
 import { keys } from '../../api/keys';
 import { usePolled } from '../../poll/usePolled';
 import { RUN_STATUSES } from '../../router';
-import { useTenant } from '../../shell/tenant';
+import { useMe, useTenant } from '../../shell/tenant';
 import { common, runs as t } from '../../texts';
-import { FilterBar, FilterMenu } from '../../ui/FilterBar';
+import { FilterBar, FilterChoice, FilterMenu } from '../../ui/FilterBar';
 import { Loaded, NeverUsed, NothingMatches, Page } from '../../ui/Page';
 import { Pager } from '../../ui/Pager';
 import { RunStartButton } from '../../ui/RunStartButton';
+import { SavedFilters } from '../../ui/SavedFilters';
 import { isTerminal } from '../../ui/status';
+import { TimeFilter, useSpan } from '../../ui/TimeFilter';
 import { useFilters } from '../../ui/useFilters';
 import { useHeld } from '../../ui/useHeld';
 import { RunTable } from './RunTable';
-import type { RunList } from '../../api/types';
+import type { components } from '../../api/schema';
+import s from './runs.module.css';
 
 const route = getRouteApi('/shell/t/$tenant/runs');
 const PAGE = 50;
+type List = components['schemas']['RunList'];
 
 export const statusOptions = RUN_STATUSES.map((value) => ({ value, label: common.statuses[value] ?? value }));
 export const operationOptions = Object.entries(common.operations).map(([value, label]) => ({ value, label }));
@@ -29,31 +35,73 @@ export function RunsPage() {
   const search = route.useSearch();
   const role = useTenant()?.role;
   const filters = useFilters(search, ['status', 'op', 'by', 'target', 'from', 'to']);
-  const query = { status: search.status, operation: search.op, initiator: search.by, from: search.from, to: search.to, pageSize: PAGE, pageToken: search.page };
-  const runs = usePolled<RunList>({
+  const span = useSpan(search.from, search.to);
+  const query = {
+    status: search.status, operation: search.op, initiator: search.by, target: search.target, from: span.from, to: span.to,
+    superseded: search.superseded === 'show' ? ('show' as const) : ('hide' as const), sort: search.sort, pageSize: PAGE, pageToken: search.page,
+  };
+  const runs = usePolled<List>({
     key: keys.of(tenant, 'runs', query),
     ask: (signal) => data(api.GET('/v1/tenants/{tenant}/runs', { params: { path: { tenant }, query }, signal })),
     pace: (list) => (list?.items.some((r) => !isTerminal(r)) ? 'active' : 'idle'),
     keep: true,
   });
+  const counts = usePolled({
+    key: keys.of(tenant, 'runs', 'counts'),
+    ask: (signal) => data(api.GET('/v1/tenants/{tenant}/run-counts', { params: { path: { tenant } }, signal })),
+    pace: (c) => (c && c.active > 0 ? 'active' : 'idle'),
+  });
   const items = runs.data?.items ?? [];
   const held = useHeld(JSON.stringify([tenant, query, runs.isPlaceholderData]), items, (r) => r.id);
-  const ended = items.filter(isTerminal);
-  const plain = filters.active === 0 && !search.page;
+  const who = useInitiators(tenant);
+  const targets = [...new Map(items.filter((r) => r.target.kind !== 'tenant').map((r) => [r.target.id, r.target.name]))].map(([value, label]) => ({ value, label: label.slice(0, 80) }));
+  if (search.target && !targets.some((o) => o.value === search.target)) targets.push({ value: search.target, label: search.target });
+  const c = counts.data;
+  const hidden = runs.data?.hiddenSuperseded ?? 0;
   return (
-    <Page
-      title={t.title}
-      sentence={runs.data && plain && items.length > 0 ? t.sentence(items.length - ended.length, ended.filter((r) => r.status === 'failed').length, ended.length) : undefined}
-    >
+    <Page title={t.title} sentence={c && c.newest > 0 ? t.sentence(c.active, c.statuses.failed ?? 0, c.statuses.partial ?? 0, c.newest) : undefined}>
       <FilterBar active={filters.active} clear={filters.clear} result={runs.data ? common.results(items.length, Boolean(runs.data.nextPageToken), 'run', 'runs') : undefined}>
-        <FilterMenu label={t.filters.status} options={statusOptions} value={search.status} onChange={(v) => filters.set({ status: v as typeof search.status })} />
+        <FilterMenu
+          label={t.filters.status}
+          options={statusOptions.map((o) => ({ ...o, count: c?.statuses[o.value] }))}
+          value={search.status}
+          onChange={(v) => filters.set({ status: v as typeof search.status })}
+        />
         <FilterMenu label={t.filters.op} options={operationOptions} value={search.op} onChange={(op) => filters.set({ op })} />
+        {who.length > 0 || search.by ? <FilterChoice label={t.filters.by} options={named(who, search.by)} value={search.by} onChange={(by) => filters.set({ by })} /> : null}
+        {targets.length > 0 ? <FilterChoice label={t.filters.target} options={targets} value={search.target} onChange={(target) => filters.set({ target })} /> : null}
+        <TimeFilter from={search.from} to={search.to} onChange={(from, to) => filters.set({ from, to })} />
+        <FilterChoice
+          label={t.filters.sort}
+          options={[{ value: 'oldest' as const, label: t.sorts.oldest }]}
+          value={search.sort === 'oldest' ? 'oldest' : undefined}
+          any={t.sorts.newest}
+          onChange={(sort) => filters.set({ sort })}
+        />
+        <SavedFilters page="runs" tenant={tenant} search={search} active={filters.active} />
         {held.waiting > 0 ? <Button onClick={held.release}>{t.newRuns(held.waiting)}</Button> : null}
       </FilterBar>
       <Loaded query={runs}>
         {(list) => {
-          if (list.items.length === 0 && filters.active > 0) return <NothingMatches what={t.noun} filters={filters.active} clear={filters.clear} />;
-          if (list.items.length === 0) {
+          const beside =
+            hidden > 0 ? (
+              <p className={s.hidden}>
+                {t.hidden(hidden)}
+                <Button size="small" appearance="subtle" onClick={() => filters.set({ superseded: 'show' })}>
+                  {t.showHidden}
+                </Button>
+              </p>
+            ) : search.superseded === 'show' ? (
+              <p className={s.hidden}>
+                <Button size="small" appearance="subtle" onClick={() => filters.set({ superseded: undefined })}>
+                  {t.hideSuperseded}
+                </Button>
+              </p>
+            ) : null;
+          if (list.items.length === 0 && hidden === 0 && !list.nextPageToken && filters.active > 0) {
+            return <NothingMatches what={t.noun} filters={filters.active} clear={filters.clear} />;
+          }
+          if (list.items.length === 0 && hidden === 0 && !list.nextPageToken && !search.page) {
             const sync = (
               <RunStartButton
                 primary
@@ -68,7 +116,8 @@ export function RunsPage() {
           }
           return (
             <>
-              <RunTable label={t.title} runs={held.shown} />
+              {held.shown.length > 0 ? <RunTable label={t.title} runs={held.shown} /> : null}
+              {beside}
               <Pager page={search.page} next={list.nextPageToken} go={(page) => filters.go({ page })} />
             </>
           );
@@ -76,4 +125,30 @@ export function RunsPage() {
       </Loaded>
     </Page>
   );
+}
+
+interface Who {
+  value: string;
+  label: string;
+}
+
+const named = (who: Who[], chosen: string | undefined): Who[] => (chosen && !who.some((w) => w.value === chosen) ? [...who, { value: chosen, label: chosen }] : who);
+
+/** Who can have started a run: oneself first, the members, the schedules. */
+function useInitiators(tenant: string): Who[] {
+  const me = useMe().data;
+  const members = useQuery({
+    queryKey: keys.of(tenant, 'members', 'all'),
+    queryFn: ({ signal }) => all((pageToken) => data(api.GET('/v1/tenants/{tenant}/members', { params: { path: { tenant }, query: { pageSize: 200, pageToken } }, signal }))),
+    staleTime: 5 * 60_000,
+    retry: false,
+  });
+  const schedules = useQuery({
+    queryKey: keys.of(tenant, 'schedules', 'all'),
+    queryFn: ({ signal }) => data(api.GET('/v1/tenants/{tenant}/schedules', { params: { path: { tenant } }, signal })),
+    staleTime: 5 * 60_000,
+    retry: false,
+  });
+  const people = (members.data ?? []).map((m) => ({ value: m.userId, label: m.name || m.userId })).sort((a, b) => Number(b.value === me?.userId) - Number(a.value === me?.userId) || a.label.localeCompare(b.label));
+  return [...people, ...(schedules.data?.items ?? []).map((sc) => ({ value: sc.id, label: `${t.schedule}: ${sc.name}` }))];
 }

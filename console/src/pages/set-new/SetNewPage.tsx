@@ -206,11 +206,11 @@ function Options({ says, chosen, label, suggested, back, create }: OptionsProps)
       <Field label={t.note} hint={t.noteHint}>
         <Textarea value={note} maxLength={2000} onChange={(_, d) => setNote(d.value)} />
       </Field>
-      <div>
+      <div className={s.check}>
         <Checkbox label={t.foundations} checked={foundations} onChange={(_, d) => setFoundations(d.checked === true)} />
         <span className={s.hint}>{t.foundationsHint}</span>
       </div>
-      <div>
+      <div className={s.check}>
         <Checkbox label={t.capture} checked={capture} onChange={(_, d) => setCapture(d.checked === true)} />
         <span className={s.hint}>{t.captureHint}</span>
       </div>

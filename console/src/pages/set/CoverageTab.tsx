@@ -51,14 +51,14 @@ export function CoverageTab({ tenant, set, role, onStarted }: { tenant: string; 
         </Link>
       ),
     },
-    { key: 'tenant', header: t.coverage.inTenant, width: '110px', align: 'end', cell: (type) => formatNumber(type.inTenant) },
+    { key: 'tenant', header: t.coverage.inTenant, width: '100px', align: 'end', cell: (type) => formatNumber(type.inTenant) },
     { key: 'set', header: t.coverage.inSet, width: '90px', align: 'end', cell: (type) => formatNumber(type.inSet) },
     { key: 'captured', header: t.coverage.captured, width: '90px', align: 'end', cell: (type) => formatNumber(type.captured) },
     { key: 'state', header: t.columns.state, width: '170px', cell: (type) => <State type={type} /> },
     {
       key: 'level',
       header: t.coverage.level,
-      width: 'minmax(0, 2fr)',
+      width: 'minmax(0, 5fr)',
       wraps: true,
       cell: (type) => (
         <>
@@ -70,7 +70,7 @@ export function CoverageTab({ tenant, set, role, onStarted }: { tenant: string; 
     {
       key: 'command',
       header: <span className="visuallyHidden">{t.coverage.command}</span>,
-      width: '220px',
+      width: '190px',
       cell: (type) =>
         lacks(type) > 0 && !set.deletedAt ? (
           <RunStartButton
@@ -121,7 +121,7 @@ export function CoverageTab({ tenant, set, role, onStarted }: { tenant: string; 
                 ]}
               />
             ) : null}
-            {rows.length === 0 ? <p>{t.coverage.none}</p> : <DataTable label={t.tabs.coverage ?? ''} columns={columns} rows={rows} rowKey={(type) => type.type} />}
+            {rows.length === 0 ? <p>{t.coverage.none}</p> : <DataTable label={t.tabs.coverage ?? ''} columns={lacking.length > 0 ? columns : columns.slice(0, -1)} rows={rows} rowKey={(type) => type.type} />}
           </>
         );
       }}

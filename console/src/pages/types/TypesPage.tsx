@@ -49,6 +49,7 @@ export function TypesPage() {
         <Button
           appearance="transparent"
           size="small"
+          className={s.expand}
           icon={search.item === type.id ? <ChevronDown16Regular /> : <ChevronRight16Regular />}
           aria-expanded={search.item === type.id}
           onClick={() => filters.go({ item: search.item === type.id ? undefined : type.id })}

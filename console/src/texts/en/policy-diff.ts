@@ -31,6 +31,7 @@ export const policyDiff = {
   characters: (n: number) => count(n, 'character', 'characters'),
   skipped: (n: number) => `${count(n, 'character', 'characters')} that did not change`,
   skippedLines: (n: number) => count(n, 'line that did not change', 'lines that did not change'),
+  more: (n: number) => `(${count(n, 'character', 'characters')} more)`,
   tooDifferent: 'The texts differ too much to mark words. Both are shown whole.',
   copy: 'Copy',
   copied: 'Changes copied',

@@ -6,6 +6,7 @@ export const policy = {
   captured: 'Captured',
   version: (n: number) => `version ${n}`,
   complete: 'Complete.',
+  whole: 'Complete',
   incomplete: 'A part could not be read.',
   neverCaptured: 'This policy was never captured.',
   capture: 'Capture',

@@ -1,4 +1,45 @@
-// Sentences of the page "Restore".
+// Sentences of the page "Restore", where one picks what is previewed.
+import { count, formatNumber } from '../../format/format';
+
+const items = (n: number) => count(n, 'item', 'items');
+
 export const restore = {
   title: 'Restore',
+  ofSet: 'Restore from',
+  ofPolicy: 'Restore a version of',
+  choose: 'Choose a backup set. Nothing is written before you have read a preview and confirmed it.',
+  chooseSet: 'Backup sets to restore from',
+  never: 'No backup yet.',
+  newSet: 'New backup set',
+  orVersion: 'To restore one version of one policy, open the policy.',
+  policies: 'Policies',
+  sets: 'Backup sets',
+  setSentence: (can: number, total: number) =>
+    can === total ? `All ${items(total)} can be previewed. Nothing is written before you confirm.` : `${formatNumber(can)} of ${items(total)} can be previewed. The others are not selected; each says why. Nothing is written before you confirm.`,
+  empty: 'This set holds no policies.',
+  filling: 'This set is still being captured. What is there can be restored.',
+  preview: (n: number) => `Preview ${items(n)}`,
+  previewVersion: (n: number) => `Preview version ${n}`,
+  nothing: 'Nothing is selected.',
+  tooMany: (most: number) => `At most ${formatNumber(most)} items can be picked one by one. Select all, or fewer.`,
+  selected: (n: number, of: number) => `${formatNumber(n)} of ${formatNumber(of)} selected`,
+  selectAll: 'Select all',
+  selectNone: 'Select none',
+  showSelected: 'Show selected',
+  search: 'Search by name',
+  type: 'Type',
+  noun: 'items',
+  columns: { name: 'Policy', type: 'Type', version: 'Version', state: 'State', at: 'Captured', by: 'By', pick: 'Pick', policies: 'Policies', created: 'Created', result: 'What can be restored' },
+  listLabel: 'What to restore',
+  versionsLabel: 'Versions',
+  ready: 'Can be restored',
+  missing: 'Not captured',
+  incomplete: 'Incomplete version',
+  captureOnly: 'Cannot be written back',
+  previewOnly: 'Preview only',
+  versionName: (n: number) => `Version ${n}`,
+  pickVersion: (n: number) => `Version ${n}`,
+  policySentence: 'Choose the version to go back to. The preview shows what would change; nothing is written before you confirm.',
+  noVersion: 'This policy was never captured, so there is nothing to restore.',
+  viewPolicy: 'View the policy',
 };
