@@ -11,13 +11,12 @@ import { Loaded } from '../../ui/Page';
 import { StatusText } from '../../ui/status';
 import { Name } from '../../ui/text';
 import { LongText } from '../policy/LongText';
-import { settingsOf } from '../policy/settings';
 import { useVersion } from '../policy/version';
-import { changeRows, type Shown } from '../policy-diff/rows';
+import type { Shown } from '../policy-diff/rows';
 import { Words } from '../policy-diff/Marked';
 import { isLong } from '../policy-diff/words';
 import { reasonWords } from '../run/reasons';
-import { effectOf } from './effects';
+import { changedRows, otherRows, type Row } from './rows';
 import { usePlanDetail } from './usePlan';
 import s from './plan.module.css';
 
@@ -145,43 +144,15 @@ function Body({ tenant, run, item, tab, full, q }: { tenant: string; run: string
   );
 }
 
-interface Row {
-  id: string;
-  label: string;
-  before: Shown | null;
-  after: Shown | null;
-  effect: string;
-  strong: boolean;
-  secret: boolean;
-  unread: boolean;
-  same: boolean;
-}
-
 function Changes({ tenant, item, detail, full, q }: { tenant: string; item: PlanItem; detail: PlanDetail; full: boolean; q: string | undefined }) {
-  const changed = useMemo((): Row[] => {
-    const changes = detail.changed?.changes ?? [];
-    return changeRows(changes).map((row, i) => {
-      const effect = effectOf(changes[i] as (typeof changes)[number]);
-      return { id: row.id, label: row.label, before: row.before, after: row.after, effect: effect.words, strong: effect.strong, secret: row.secret, unread: row.kind === 'unreadable', same: false };
-    });
-  }, [detail]);
+  const changed = useMemo(() => changedRows(item, detail), [item, detail]);
   // A new object is its version; so are the settings that stay as they are.
   const created = item.action === 'create';
   const content = useVersion(tenant, item.key, (created || full) && item.version ? item.version : 0);
-  const others = useMemo((): Row[] => {
-    if (!content.data || !(created || full)) return [];
-    const known = new Set(changed.map((row) => row.label));
-    return settingsOf(content.data.content).flatMap((row, i) =>
-      known.has(row.label)
-        ? []
-        : [
-            {
-              id: `v${i}`, label: row.label, before: created ? null : { text: row.value }, after: { text: row.value, title: row.title }, effect: created ? (t.effects.create as string) : (t.effects.same as string),
-              strong: false, secret: false, unread: false, same: !created,
-            },
-          ],
-    );
-  }, [content.data, changed, created, full]);
+  const others = useMemo(
+    () => (content.data && (created || full) ? otherRows(item, detail, content.data.content, changed) : []),
+    [content.data, created, full, item, detail, changed],
+  );
   if (item.action === 'delete') return <p className={s.why}>{t.gone}</p>;
   const rows = [...changed, ...others];
   const wanted = (q ?? '').toLocaleLowerCase();

@@ -19,22 +19,30 @@ function targetKind(json: unknown): string {
   return typeof kind === 'string' ? kind.replace(/^#?microsoft\.graph\./, '') : '';
 }
 
+const REPORTS = 'enabledForReportingButNotEnforced';
+
+/** What an assignment that comes or goes does; whom: its target in words. */
+export function reachOf(kind: string, change: 'added' | 'removed', whom: string): Effect {
+  const excluded = kind === 'exclusionGroupAssignmentTarget';
+  if (change === 'removed') return excluded ? { words: t.exclusionGone, strong: true } : { words: t.narrower, strong: false };
+  if (excluded) return { words: t.excluded, strong: false };
+  return { words: everybody.includes(kind) ? t.widerTo(whom.toLocaleLowerCase()) : t.wider, strong: true };
+}
+
 const asText = (v: unknown): string => JSON.stringify(v) ?? '';
 
 export function effectOf(change: Change): Effect {
   const words = (text: string, strong = false): Effect => ({ words: text, strong });
   const side = change.after ?? change.before;
   const kind = targetKind(side?.json);
-  if (change.section === 'assignments' && kind && (change.kind === 'added' || change.kind === 'removed')) {
-    const excluded = kind === 'exclusionGroupAssignmentTarget';
-    if (change.kind === 'added') {
-      if (excluded) return words(t.excluded);
-      return words(everybody.includes(kind) ? t.widerTo((side?.name ?? '').toLocaleLowerCase()) : t.wider, true);
-    }
-    return excluded ? words(t.exclusionGone, true) : words(t.narrower);
-  }
+  if (change.section === 'assignments' && kind && (change.kind === 'added' || change.kind === 'removed')) return reachOf(kind, change.kind, side?.name ?? '');
   const before = change.before?.json;
   const after = change.after?.json;
+  if (change.section === 'properties' && /(^|[.\]])state$/.test(change.path) && typeof after === 'string') {
+    // Conditional Access: a policy that reports enforces nothing.
+    if (after === REPORTS) return words(t.reportOnly, true);
+    if (before === REPORTS) return after === 'enabled' ? words(t.enforced, true) : words(t.effects.changed ?? '');
+  }
   if (change.kind === 'changed' && Array.isArray(before) && Array.isArray(after)) {
     const was = new Set(before.map(asText));
     const is = new Set(after.map(asText));
