@@ -91,7 +91,8 @@ test: ## Everything below, from nothing
 	@$(MAKE) --no-print-directory test-unit
 	@$(MAKE) --no-print-directory test-simulation
 	@$(MAKE) --no-print-directory test-conformance
-	@$(MAKE) --no-print-directory -j 2 test-crash test-stack # both mostly wait for what they are tested on
+	@$(MAKE) --no-print-directory test-crash
+	@$(MAKE) --no-print-directory test-stack
 
 # The adapters of AWS, tested on the real API: the local stack's and Amazon's own.
 ADAPTERS := ./shared/dynamostore/... ./shared/sqsqueue ./shared/s3archive ./shared/secretstore ./shared/kmsvault ./shared/eventscheduler
