@@ -91,8 +91,8 @@ test: ## Everything below, from nothing
 	@$(MAKE) --no-print-directory test-unit
 	@$(MAKE) --no-print-directory test-simulation
 	@$(MAKE) --no-print-directory test-conformance
-	@$(MAKE) --no-print-directory test-crash
-	@$(MAKE) --no-print-directory test-stack
+# Side by side: both wait for processes and clocks more than they compute.
+	@$(MAKE) --no-print-directory -j 2 test-crash test-stack
 
 # The adapters of AWS, tested on the real API: the local stack's and Amazon's own.
 ADAPTERS := ./shared/dynamostore/... ./shared/sqsqueue ./shared/s3archive ./shared/secretstore ./shared/kmsvault ./shared/eventscheduler
@@ -146,7 +146,7 @@ TEST_PORTS := PORT=18080 AWS_PORT=14566 GRAPH_PORT=18443 GRAPH_ADMIN_PORT=18444
 # end-to-end tests leave tenants of their own behind.
 test-stack: tools-run tools-browser console $(LOCALSTACK) ## All tests on a fresh local stack, which is stopped again
 	@trap '$(LOCALSTACK) down' EXIT; $(TEST_PORTS) $(LOCALSTACK) up -detach; \
-	  $(MAKE) --no-print-directory test-browser test-sam-local test-e2e
+	  $(MAKE) --no-print-directory -j 1 test-browser test-sam-local test-e2e
 
 .PHONY: test-e2e
 test-e2e: ## Black box, against the running local stack

@@ -41,8 +41,16 @@ const (
 	lookedSets = 50
 )
 
-// Began enters a new run.
+// Began enters a new run, unless it has ended since: a replayed stream tells of the
+// beginning of runs whose end it told long ago.
 func (k Keeper) Began(ctx context.Context, r run.Run) error {
+	now, err := k.Store.Run(ctx, r.TenantID, r.ID)
+	if errors.Is(err, run.ErrNotFound) || err == nil && now.Status.Terminal() {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read new run: %w", err)
+	}
 	if err := k.Store.NoteActive(ctx, r.TenantID, r.ID, true); err != nil {
 		return fmt.Errorf("note active run: %w", err)
 	}

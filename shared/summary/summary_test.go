@@ -172,14 +172,37 @@ func TestStraysAreTakenOut(t *testing.T) {
 	stray, fresh, open := ended(run.OpInventorySync, at), ended(run.OpInventorySync, at.Add(3*time.Hour)), ended(run.OpBackupSetCreate, at)
 	open.Status, open.KeyHash, open.Initiator = run.StatusQueued, run.Hash("k"), run.Initiator{UserID: "u"}
 	must(t, s.CreateRun(t.Context(), run.NewRun{Run: open, Role: run.RoleOperator, Audit: run.AuditEvent{TenantID: tenantID, At: at, RunID: open.ID}}))
-	for _, r := range []run.Run{stray, fresh, open} {
-		must(t, k.Began(t.Context(), r))
+	must(t, k.Began(t.Context(), open))
+	for _, r := range []run.Run{stray, fresh} {
+		must(t, s.NoteActive(t.Context(), tenantID, r.ID, true))
 	}
 	must(t, k.Ended(t.Context(), ended(run.OpConnectionTest, at.Add(3*time.Hour+time.Second))))
 	want := []string{fresh.ID, open.ID}
 	slices.Sort(want)
 	if got := summaryOf(t, s).Active; !slices.Equal(got, want) {
 		t.Errorf("active %v, want %v", got, want)
+	}
+}
+
+// The beginning of a run that has ended is told again when a stream is replayed.
+func TestOnlyWhatHasNotEndedBegins(t *testing.T) {
+	s := newStore(t, 0)
+	k := summary.Keeper{Store: s}
+	open := ended(run.OpInventorySync, at)
+	open.Status, open.KeyHash, open.Initiator = run.StatusQueued, run.Hash("k"), run.Initiator{UserID: "u"}
+	open.Counts, open.Planned = run.Counts{}, false
+	must(t, s.CreateRun(t.Context(), run.NewRun{Run: open, Role: run.RoleOperator, Audit: run.AuditEvent{TenantID: tenantID, At: at, RunID: open.ID}}))
+	must(t, k.Began(t.Context(), open))
+	if got := summaryOf(t, s).Active; !slices.Equal(got, []string{open.ID}) {
+		t.Errorf("active %v, want %s", got, open.ID)
+	}
+	done, err := s.End(t.Context(), open.Fence(), open.Stop(run.Failure{Code: "dispatch_failed"}, at.Add(time.Second)))
+	must(t, err)
+	must(t, k.Ended(t.Context(), done))
+	must(t, k.Began(t.Context(), open))
+	must(t, k.Began(t.Context(), ended(run.OpBackupSetCreate, at))) // expired
+	if got := summaryOf(t, s).Active; len(got) > 0 {
+		t.Errorf("active %v after the end", got)
 	}
 }
 
