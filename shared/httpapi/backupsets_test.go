@@ -127,6 +127,30 @@ func TestBadSelections(t *testing.T) {
 	}
 }
 
+// The tag of a set tells whether a poll finds something new, also while nobody but a
+// run changes it, and still names the revision that a change is based on.
+func TestTagOfASetThatIsFilled(t *testing.T) {
+	b := newBed(t)
+	path := sets + "/" + b.set.ID
+	read := b.do("viewer", "GET", path, "").header.Get("ETag")
+	if a := b.do("viewer", "GET", path, "", "If-None-Match", read); a.status != http.StatusNotModified {
+		t.Errorf("nothing new: %d", a.status)
+	}
+	if a := b.do("operator", "POST", path+"/items", `{"selection":{"all":true}}`); a.status != http.StatusAccepted {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	a := b.do("viewer", "GET", path, "", "If-None-Match", read)
+	if now := a.header.Get("ETag"); a.status != http.StatusOK || now == read {
+		t.Errorf("a run has begun: %d, tag %s and %s", a.status, read, now)
+	}
+	if a := b.do("operator", "PATCH", path, `{"note":"x"}`, "If-Match", read); a.status != http.StatusOK {
+		t.Errorf("a change of what no person has changed: %d %s", a.status, a.body)
+	}
+	if a := b.do("operator", "PATCH", path, `{"note":"y"}`, "If-Match", read); a.status != http.StatusPreconditionFailed {
+		t.Errorf("a change of what a person has changed: %d %s", a.status, a.body)
+	}
+}
+
 // A set is deleted by who types its name, not while a run uses it, and can be
 // recovered for a time.
 func TestDeleteAndRecoverASet(t *testing.T) {

@@ -126,8 +126,9 @@ func (s *server) authenticate(next http.Handler) http.Handler {
 }
 
 // conditional gives every successful GET an ETag and answers 304 when the
-// client has that content, so that polling costs next to nothing. Routes that
-// set an ETag of their own (a revision) keep it.
+// client has that content, so that polling costs next to nothing. The revision that
+// a route sets is kept within it, for If-Match: it counts changes by people, and the
+// content may change without one, as while a run fills a backup set.
 func conditional(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet {
@@ -137,12 +138,12 @@ func conditional(next http.Handler) http.Handler {
 		buf := &buffered{header: w.Header(), status: http.StatusOK}
 		next.ServeHTTP(buf, r)
 		if buf.status == http.StatusOK {
-			tag := w.Header().Get("ETag")
-			if tag == "" {
-				sum := sha256.Sum256(buf.body.Bytes())
-				tag = `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
-				w.Header().Set("ETag", tag)
+			sum := sha256.Sum256(buf.body.Bytes())
+			tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
+			if rev := w.Header().Get("ETag"); rev != "" {
+				tag = strings.TrimSuffix(rev, `"`) + revEnd + tag[1:]
 			}
+			w.Header().Set("ETag", tag)
 			w.Header().Set("Cache-Control", "private, no-cache")
 			if matches(r.Header.Get("If-None-Match"), tag) {
 				w.Header().Del("Content-Type")

@@ -94,10 +94,21 @@ type tenantOutput struct {
 
 func revTag(rev int64) string { return `"r` + strconv.FormatInt(rev, 10) + `"` }
 
+// revEnd stands between the revision and the hash of the content in the entity tag of
+// what was read.
+const revEnd = "."
+
 // checkMatch compares an If-Match header with a revision; an absent header
-// matches.
+// matches. What the content was is not compared: see conditional.
 func checkMatch(ifMatch string, rev int64) error {
-	if ifMatch == "" || matches(ifMatch, revTag(rev)) {
+	var revisions []string
+	for tag := range strings.SplitSeq(ifMatch, ",") {
+		if number, _, ok := strings.Cut(tag, revEnd); ok {
+			tag = number + `"`
+		}
+		revisions = append(revisions, tag)
+	}
+	if ifMatch == "" || matches(strings.Join(revisions, ","), revTag(rev)) {
 		return nil
 	}
 	return run.ErrConflict
