@@ -31,6 +31,8 @@ export function ConfirmDialog({ open, title, children, confirm, missing, cancel 
     setError(null);
     onClose();
   };
+  // Not while it is being sent: what was confirmed could not be told apart from what was not.
+  const leave = () => !busy && close();
   const act = async () => {
     const lacks = missing?.();
     if (lacks) {
@@ -50,7 +52,7 @@ export function ConfirmDialog({ open, title, children, confirm, missing, cancel 
     }
   };
   return (
-    <Dialog open={open} onOpenChange={(_, d) => !d.open && !busy && close()}>
+    <Dialog open={open} onOpenChange={(_, d) => !d.open && leave()}>
       <DialogSurface>
         <DialogBody>
           <DialogTitle>{title}</DialogTitle>
@@ -60,7 +62,7 @@ export function ConfirmDialog({ open, title, children, confirm, missing, cancel 
             <LiveRegions />
           </DialogContent>
           <DialogActions fluid>
-            <Button onClick={close}>{cancel}</Button>
+            <Button disabledFocusable={busy} onClick={leave}>{cancel}</Button>
             <Button appearance="primary" disabledFocusable={busy} onClick={() => void act()}>
               {confirm}
             </Button>

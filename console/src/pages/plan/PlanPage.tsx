@@ -8,6 +8,7 @@ import { useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
 import { api } from '../../api/client';
 import { exactText } from '../../api/exact';
 import { keys } from '../../api/keys';
+import { MOST_NAMED } from '../../api/limits';
 import type { Plan, PlanItem, Run } from '../../api/types';
 import { serverNow } from '../../format/clock';
 import { absolute, clockTime } from '../../format/format';
@@ -142,7 +143,6 @@ function WithoutPlan({ run, undoOf }: { run: Run; undoOf: string | undefined }) 
   );
 }
 
-const MOST = 1000; // ids in one request
 
 /** Makes the plan anew, for the same items. */
 function PreviewAgain({ run, undoOf, items, role, primary = false }: { run: Run; undoOf: string | undefined; items: PlanItem[]; role: Parameters<typeof includes>[0]; primary?: boolean }) {
@@ -159,10 +159,10 @@ function PreviewAgain({ run, undoOf, items, role, primary = false }: { run: Run;
       ask={(key) => {
         const header = { 'Idempotency-Key': key };
         if (!undoOf && run.target.kind === 'backup_set') {
-          const policies = items.length > 0 && items.length <= MOST ? items.map((i) => i.key) : undefined;
+          const policies = items.length > 0 && items.length <= MOST_NAMED ? items.map((i) => i.key) : undefined;
           return api.POST('/v1/tenants/{tenant}/backup-sets/{set}/previews', { params: { path: { tenant, set: run.target.id }, header }, body: { policies } });
         }
-        return api.POST('/v1/tenants/{tenant}/previews', { params: { path: { tenant }, header }, body: undoOf ? { undoOf } : { versions: versions.slice(0, MOST) } });
+        return api.POST('/v1/tenants/{tenant}/previews', { params: { path: { tenant }, header }, body: undoOf ? { undoOf } : { versions: versions.slice(0, MOST_NAMED) } });
       }}
     >
       {t.previewAgain}
@@ -253,6 +253,7 @@ function Content({ run, plan, all, undoOf }: { run: Run; plan: Plan; all: PlanIt
   const tab: PlanTab = search.tab ?? 'changes';
   const canRestore = plan.applicable && includes(role, 'restorer');
   const n = selected.length;
+  const refused = n === 0 ? t.nothingChosen : n > MOST_NAMED && writable.length - n > MOST_NAMED ? t.tooMany(MOST_NAMED) : undefined;
   const label = undoOf ? t.undo(n) : t.restore(n);
   const tooOld = !plan.appliedBy && plan.applicableUntil !== undefined && Date.parse(plan.applicableUntil) <= serverNow();
   const removable = plan.counts.delete;
@@ -269,7 +270,7 @@ function Content({ run, plan, all, undoOf }: { run: Run; plan: Plan; all: PlanIt
       <div className={ui.commands}>
         {plan.applicable ? (
           <ForRole role={role} need="restorer" label={label}>
-            <Button appearance="primary" disabledFocusable={n === 0} title={n === 0 ? t.nothingChosen : undefined} onClick={() => n > 0 && filters.go({ confirm: 1 })}>
+            <Button appearance="primary" disabledFocusable={refused !== undefined} title={refused} onClick={() => refused === undefined && filters.go({ confirm: 1 })}>
               {label}
             </Button>
           </ForRole>
@@ -408,7 +409,7 @@ function Content({ run, plan, all, undoOf }: { run: Run; plan: Plan; all: PlanIt
         )}
         <Pager page={page > 1 ? String(page) : undefined} next={shown.length > page * PAGE ? String(page + 1) : undefined} go={(next) => filters.go({ page: next, item: undefined })} />
       </Tabs>
-      {canRestore && n > 0 ? (
+      {canRestore && refused === undefined ? (
         <RestoreDialog
           open={search.confirm === 1}
           run={run}

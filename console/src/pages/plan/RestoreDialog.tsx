@@ -2,6 +2,7 @@
 // of the tenant and a reason; what an undo deletes has a check mark of its own.
 import { useRef, useState, type ReactNode } from 'react';
 import { api } from '../../api/client';
+import { MOST_NAMED } from '../../api/limits';
 import type { Plan, PlanItem, Run } from '../../api/types';
 import { useTenant } from '../../shell/tenant';
 import { plan as t } from '../../texts';
@@ -12,7 +13,6 @@ import { reasonWords } from '../run/reasons';
 import { writesOf } from './PlanObject';
 import s from './plan.module.css';
 
-const MOST = 1000; // keys in one request
 
 export const warningWords = (code: string, n: number): string => t.warning[code]?.(n) ?? t.otherWarning(reasonWords(code), n);
 
@@ -65,7 +65,7 @@ export function RestoreDialog({ open, run, plan, items, selected, deletes, undo,
             planRunId: run.id,
             planDigest: plan.digest ?? '',
             deletes: deleted > 0,
-            ...(left.length === 0 ? {} : left.length <= MOST ? { except: left } : { items: selected.map((i) => i.key) }),
+            ...(left.length === 0 ? {} : left.length <= MOST_NAMED ? { except: left } : { items: selected.map((i) => i.key) }),
           },
         })
       }

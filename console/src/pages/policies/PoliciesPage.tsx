@@ -5,6 +5,7 @@ import { getRouteApi } from '@tanstack/react-router';
 import { useState } from 'react';
 import { api, data } from '../../api/client';
 import { keys } from '../../api/keys';
+import { MOST_NAMED } from '../../api/limits';
 import { usePolicyTypes } from '../../api/policyTypes';
 import type { Overview, Policy, Run, Selection } from '../../api/types';
 import type { components } from '../../api/schema';
@@ -30,7 +31,6 @@ import s from './policies.module.css';
 const route = getRouteApi('/shell/t/$tenant/policies');
 type PolicyList = components['schemas']['ListPolicyView'];
 const PAGE = 50;
-const MOST = 1000;
 
 export function PoliciesPage() {
   const { tenant } = route.useParams();
@@ -176,7 +176,7 @@ export function PoliciesPage() {
       {any ? (
         <div className={s.bar} role="group" aria-label={t.selection}>
           <strong role="status">{all ? t.allMatch(matches) : t.selected(marks.size)}</strong>
-          {!all && marks.size > MOST ? (
+          {!all && marks.size > MOST_NAMED ? (
             t.tooMany
           ) : (
             <RunStartButton

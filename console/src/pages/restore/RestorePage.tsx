@@ -1,11 +1,12 @@
 // The first step of a restore: what of a backup set, or which version of a policy.
 // What cannot be written back is not selected, and says why. It ends in a preview.
 import { Button } from '@fluentui/react-components';
-import { useQuery } from '@tanstack/react-query';
+import { useQuery, type UseQueryResult } from '@tanstack/react-query';
 import { getRouteApi, useNavigate } from '@tanstack/react-router';
 import { useMemo } from 'react';
 import { all, api, data } from '../../api/client';
 import { keys } from '../../api/keys';
+import { MOST_NAMED } from '../../api/limits';
 import { usePolicyTypes, type TypeOfTenant } from '../../api/policyTypes';
 import type { components } from '../../api/schema';
 import type { BackupItem, BackupSet, PolicyVersion, Run } from '../../api/types';
@@ -29,7 +30,6 @@ import s from './restore.module.css';
 
 const route = getRouteApi('/shell/t/$tenant/restore');
 const PAGE = 100;
-const MOST = 1000; // ids in one request
 
 export function RestorePage() {
   const { tenant } = route.useParams();
@@ -135,9 +135,12 @@ function OfSet({ tenant, set: id }: { tenant: string; set: string }) {
   // What was unselected, so that what is added to the set meanwhile is selected.
   const exceptKey = `restore ${id}`;
   const except = useMarks<BackupItem>(exceptKey);
+  // What cannot be written back is not selected, so nothing is before the types are known.
+  const known: UseQueryResult<unknown> = types.data ? list : types;
   const picks = useMemo(() => {
-    const known = new Map((types.data?.items ?? []).map((type) => [type.id, type]));
-    return (list.data ?? []).map((item) => pickOf(item, known.get(item.type)));
+    if (!types.data) return [];
+    const byId = new Map(types.data.items.map((type) => [type.id, type]));
+    return (list.data ?? []).map((item) => pickOf(item, byId.get(item.type)));
   }, [list.data, types.data]);
   const can = picks.filter((p) => p.can);
   const chosen = can.filter((p) => !except.ids.has(p.item.policyId));
@@ -180,7 +183,7 @@ function OfSet({ tenant, set: id }: { tenant: string; set: string }) {
     { key: 'version', header: t.columns.version, width: '90px', cell: ({ item }) => (item.version ? t.versionName(item.version) : common.nothing) },
     { key: 'at', header: t.columns.at, width: '110px', cell: ({ item }) => <Time at={item.capturedAt} /> },
   ];
-  const tooMany = n > MOST && !everything;
+  const tooMany = n > MOST_NAMED && !everything;
   return (
     <Page
       title={b ? `${t.ofSet} ${b.name}` : t.title}
@@ -197,7 +200,7 @@ function OfSet({ tenant, set: id }: { tenant: string; set: string }) {
           n === 0 || tooMany ? (
             <>
               <Button appearance="primary" disabledFocusable>{t.preview(n)}</Button>
-              <span className={s.quiet}>{tooMany ? t.tooMany(MOST) : t.nothing}</span>
+              <span className={s.quiet}>{tooMany ? t.tooMany(MOST_NAMED) : t.nothing}</span>
             </>
           ) : (
             <RunStartButton
@@ -222,7 +225,7 @@ function OfSet({ tenant, set: id }: { tenant: string; set: string }) {
         {(head) => (
           <>
             {head.activeRuns.length > 0 ? <Notice kind="info"><p>{t.filling}</p></Notice> : null}
-            <Loaded query={list} rows={10}>
+            <Loaded query={known} rows={10}>
               {() => {
                 if (picks.length === 0) return <NeverUsed sentence={t.empty} command={<Link to="/t/$tenant/sets/$set" params={{ tenant, set: id }}>{head.name}</Link>} />;
                 return (

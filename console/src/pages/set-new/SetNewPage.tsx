@@ -6,6 +6,7 @@ import { getRouteApi, useNavigate } from '@tanstack/react-router';
 import { useRef, useState } from 'react';
 import { api, data } from '../../api/client';
 import { keys } from '../../api/keys';
+import { MOST_NAMED } from '../../api/limits';
 import { usePolicyTypes } from '../../api/policyTypes';
 import type { components } from '../../api/schema';
 import { start } from '../../api/start';
@@ -31,7 +32,6 @@ import s from './set-new.module.css';
 const route = getRouteApi('/shell/t/$tenant/sets/new');
 type PolicyList = components['schemas']['ListPolicyView'];
 const FROM = ['tenant', 'filter', 'policies'] as const;
-const MOST = 1000;
 const COUNTED = 200; // one page; beyond that the count says "or more"
 
 export function SetNewPage() {
@@ -60,14 +60,14 @@ export function SetNewPage() {
 
   const selection: Selection = from === 'tenant' ? { all: true } : from === 'filter' ? { search: search.q, types: search.type, platforms: search.platform } : { policies: [...marks.keys()] };
   const count = from === 'tenant' ? overview.data?.coverage?.policies : from === 'policies' ? marks.size : matching.data && !matching.data.nextPageToken ? matching.data.items.length : undefined;
-  const chosen = from === 'tenant' || (from === 'filter' ? filtered : marks.size > 0 && marks.size <= MOST);
+  const chosen = from === 'tenant' || (from === 'filter' ? filtered : marks.size > 0 && marks.size <= MOST_NAMED);
   const says =
     from === 'tenant'
       ? overview.data && !overview.data.syncedAt
         ? t.notSynced
         : t.wholeTenant(count)
       : from === 'policies'
-        ? marks.size > MOST
+        ? marks.size > MOST_NAMED
           ? t.tooMany
           : t.chosen(marks.size)
         : !filtered

@@ -39,6 +39,7 @@ export const plan = {
   restore: (n: number) => `Restore ${items(n)}…`,
   undo: (n: number) => `Undo ${items(n)}…`,
   nothingChosen: 'Nothing is selected.',
+  tooMany: (most: number) => `At most ${formatNumber(most)} items can be selected, or left out. Select all, or fewer.`,
   previewAgain: 'Preview again',
   download: 'Download',
   downloading: (done: number, total: number) => `Reading ${formatNumber(done)} of ${formatNumber(total)}…`,
