@@ -1,6 +1,8 @@
 package catalog_test
 
 import (
+	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -1281,3 +1283,41 @@ func TestRestoreOrder(t *testing.T) {
 // removed.
 //
 // BIOS configurations: a password per device is switched on with consent only.
+
+// The texts of settings are encrypted with the next write: what was captured plain is
+// compared by its digest, and another value under the mask is not the same.
+func TestPlainOMAValuesAreComparedByDigest(t *testing.T) {
+	r := row(t, "device-configuration-custom-oma")
+	xml := base64.StdEncoding.EncodeToString([]byte("<a/>"))
+	want := `{"object":{"omaSettings":[{"@odata.type":"#microsoft.graph.omaSettingString","omaUri":"./a","value":"plain"},` +
+		`{"@odata.type":"#microsoft.graph.omaSettingInteger","omaUri":"./b","value":3},` +
+		`{"@odata.type":"#microsoft.graph.omaSettingStringXml","omaUri":"./c","value":"` + xml + `"}]}}`
+	read := func(first, third string) []byte {
+		return []byte(`{"object":{"omaSettings":[{"@odata.type":"#microsoft.graph.omaSettingString","omaUri":"./a","value":"****","isEncrypted":true},` +
+			`{"@odata.type":"#microsoft.graph.omaSettingInteger","omaUri":"./b","value":3},` +
+			`{"@odata.type":"#microsoft.graph.omaSettingStringXml","omaUri":"./c","value":"PGEvPg==","isEncrypted":true}]},` +
+			`"secrets":{"omaSettings[0].value":"` + first + `","omaSettings[2].value":"` + third + `"}}`)
+	}
+	digest := func(plain string) (string, error) { return "of " + plain, nil }
+	for _, c := range []struct {
+		got  []byte
+		same bool
+	}{
+		{read("of plain", "of <a/>"), true}, {read("of other", "of <a/>"), false}, {read("of plain", "of "+xml), false},
+		{bytes.ReplaceAll(read("of plain", "of <a/>"), []byte("./a"), []byte("./x")), false},
+	} {
+		held, err := r.AsEncrypted([]byte(want), c.got, digest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if same, err := r.Same(held, c.got); same != c.same || err != nil {
+			t.Errorf("%s: %t, %v\n%s", c.got, same, err, held)
+		}
+	}
+	// What is plain on both sides, or encrypted on both, stays as it is.
+	for _, got := range []string{want, string(read("of plain", "of <a/>"))} {
+		if held, err := r.AsEncrypted([]byte(got), []byte(want), digest); err != nil || string(held) != got {
+			t.Errorf("%s, %v", held, err)
+		}
+	}
+}

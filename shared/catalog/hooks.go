@@ -347,6 +347,56 @@ func omaValue(odataType, plain string) any {
 	return plain
 }
 
+// AsEncrypted is a wanted state as the service will hold it. It encrypts the texts
+// of OMA-URI settings with each write (Microsoft365DSC#4084), also those that were
+// still plain when they were captured: of each that got, a capture, has a digest and
+// want has none, the result holds what stands in its place in got, and its digest.
+func (t Type) AsEncrypted(want, got []byte, digest func(plain string) (string, error)) ([]byte, error) {
+	if t.SecretReads == nil {
+		return want, nil
+	}
+	wanted, err := Decode(want)
+	if err != nil {
+		return nil, err
+	}
+	is, err := Decode(got)
+	if err != nil {
+		return nil, err
+	}
+	settings, _ := wanted.Object()["omaSettings"].([]any)
+	live, _ := is.Object()["omaSettings"].([]any)
+	digests, _ := wanted[MemberSecrets].(map[string]any)
+	others, _ := is[MemberSecrets].(map[string]any)
+	encrypted := false
+	for i := range min(len(settings), len(live)) {
+		place := omaPlace(i)
+		if _, known := digests[place]; known || others[place] == nil {
+			continue
+		}
+		w, _ := settings[i].(map[string]any)
+		l, _ := live[i].(map[string]any)
+		plain, isText := w["value"].(string)
+		if !isText || textAt(w, "omaUri") != textAt(l, "omaUri") {
+			continue
+		}
+		if raw, err := base64.StdEncoding.DecodeString(plain); err == nil && omaValue(textAt(w, "@odata.type"), string(raw)) == plain {
+			plain = string(raw) // it is told without its encoding
+		}
+		if digests == nil {
+			digests = map[string]any{}
+			wanted[MemberSecrets] = digests
+		}
+		if digests[place], err = digest(plain); err != nil {
+			return nil, err
+		}
+		w["value"], encrypted = l["value"], true
+	}
+	if !encrypted {
+		return want, nil
+	}
+	return json.Marshal(wanted)
+}
+
 // IsPlaceholder reports whether a value is a mask that stands for a secret.
 func (t Type) IsPlaceholder(value string) bool { return slices.Contains(omaMasks, value) }
 

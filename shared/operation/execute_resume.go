@@ -102,7 +102,11 @@ func (x *liveRestore) ours(ctx context.Context, j *job, live *found) (bool, erro
 	if err != nil {
 		return false, fmt.Errorf("steps of %s: %w", j.t.ID, err)
 	}
-	return x.amid(j, v, before, live, change.Want)
+	want, err := x.asEncrypted(ctx, x.tenant.ID, j.t, change.Want, live)
+	if err != nil {
+		return false, err
+	}
+	return x.amid(j, v, before, live, want)
 }
 
 // amid notes the state before when the object is on the way from it to what is wanted.

@@ -209,7 +209,11 @@ func (x *liveRestore) verify(ctx context.Context, j *job, graphID string, want [
 		var unlike []string
 		if live != nil {
 			j.after(live)
-			if unlike, err = j.t.Unlike(want, live.payload); err != nil {
+			wanted, err := x.asEncrypted(ctx, x.tenant.ID, j.t, want, live)
+			if err != nil {
+				return err
+			}
+			if unlike, err = j.t.Unlike(wanted, live.payload); err != nil {
 				return fmt.Errorf("compare with what was written: %w", err)
 			}
 			if unlike, err = x.withoutPlace(ctx, j, unlike); err != nil {

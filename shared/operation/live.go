@@ -347,3 +347,14 @@ func sameCollection(typeID string, t catalog.Type) bool {
 	of, ok := catalog.ByID(typeID)
 	return ok && of.Collection == t.Collection
 }
+
+// asEncrypted is a wanted state in the form in which it is read back.
+func (d Deps) asEncrypted(ctx context.Context, tenantID string, t catalog.Type, want []byte, live *found) ([]byte, error) {
+	held, err := t.AsEncrypted(want, live.payload, func(plain string) (string, error) {
+		return d.Vault.Fingerprint(ctx, tenantID, []byte(plain))
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s as the service encrypts it: %w", t.ID, err)
+	}
+	return held, nil
+}

@@ -269,6 +269,13 @@ func (p *preview) plan(ctx context.Context, item run.Item) (restore.Document, er
 	subject := restore.Subject{Type: t, PolicyID: s.policyID, Version: v, Captured: payload, References: references, Now: p.Now()}
 	if live != nil {
 		subject.Live, subject.GraphID, subject.Matched, subject.Fingerprint = live.payload, live.graphID, live.matched, live.hash
+		held, err := p.asEncrypted(ctx, p.tenant.ID, t, payload, live)
+		if err != nil {
+			return restore.Document{}, err
+		}
+		if subject.Held, err = t.ContentHash(held); err != nil {
+			return restore.Document{}, fmt.Errorf("hash of the version: %w", err)
+		}
 	}
 	d, err := restore.Make(subject)
 	if err != nil {

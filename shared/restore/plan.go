@@ -117,6 +117,9 @@ type Subject struct {
 	PolicyID string
 	Version  run.Version
 	Captured []byte // payload of the version
+	// Held is the content hash of the version as the service would hold it now, if that
+	// may be another one than the version's: see catalog.Type.AsEncrypted.
+	Held string
 	// Live is a capture of the matched object as it is now, nil when there is none;
 	// its GraphID, and its content hash.
 	Live        []byte
@@ -163,7 +166,7 @@ func Make(s Subject) (Document, error) {
 	}
 	want := s.Captured
 	switch {
-	case v.Complete && live != nil && s.Fingerprint == v.ContentHash:
+	case v.Complete && live != nil && s.Fingerprint == cmp.Or(s.Held, v.ContentHash):
 		d.Action, d.Code = run.PlanNone, reason.AlreadyMatches // of whatever type
 	case !v.Complete:
 		d.block(reason.VersionIncomplete, reason.FieldPart, missingPart(v))

@@ -1,6 +1,7 @@
 package restore
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -394,5 +395,56 @@ func TestMissingGroupLeavesAssignmentsAlone(t *testing.T) {
 	}
 	if n < 20 {
 		t.Errorf("%d types are assigned to groups", n)
+	}
+}
+
+// Microsoft encrypts the texts of OMA-URI settings since some time, with the next
+// write: what was captured plain comes back encrypted, which is no difference. Another
+// value is one.
+func TestPlainValuesComeBackEncrypted(t *testing.T) {
+	b := newBed(t, graphsim.TenantSpec{Defaults: true})
+	typ, _ := catalog.ByID("device-configuration-custom-oma")
+	object := func(value string) json.RawMessage {
+		xml := base64.StdEncoding.EncodeToString([]byte("<a>" + value + "</a>"))
+		return json.RawMessage(`{"@odata.type":"#microsoft.graph.windows10CustomConfiguration","id":"7b5c2d1e-1111-4a6b-9c3d-2e1f0a9b8c7d","displayName":"Plain","version":1,
+			"createdDateTime":"2020-01-01T00:00:00Z","lastModifiedDateTime":"2020-01-01T00:00:00Z","roleScopeTagIds":["0"],"omaSettings":[
+			{"@odata.type":"#microsoft.graph.omaSettingString","displayName":"Text","omaUri":"./Vendor/A","value":"` + value + `"},
+			{"@odata.type":"#microsoft.graph.omaSettingInteger","displayName":"Number","omaUri":"./Vendor/B","value":3},
+			{"@odata.type":"#microsoft.graph.omaSettingStringXml","displayName":"XML","omaUri":"./Vendor/C","value":"` + xml + `"}]}`)
+	}
+	put := func(value string) string {
+		id, err := b.sim.PutObject(graphID, graphsim.Object{Collection: typ.Collection, JSON: object(value)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	id := put("plain")
+	set := b.backup("Plain")
+	item := b.itemOf(set, typ, "Plain")
+	if err := b.sim.DeleteObject(graphID, typ.Collection, id); err != nil {
+		t.Fatal(err)
+	}
+	if r := b.restore(b.preview(set, item.PolicyID).ID); r.Status != "succeeded" {
+		t.Fatalf("made anew: %s\n%s", r.Sentence, b.outcomes(r.ID))
+	}
+	p := b.preview(set, item.PolicyID)
+	again := b.one(p)
+	if again.Action != "none" {
+		t.Errorf("restored, and seen again: %s\n%s", again.Action, describe(b, p.ID))
+	}
+	// Somebody enters another value.
+	if err := b.sim.DeleteObject(graphID, typ.Collection, again.GraphID); err != nil {
+		t.Fatal(err)
+	}
+	put("other")
+	if p = b.preview(set, item.PolicyID); b.one(p).Action != "update" {
+		t.Errorf("another value: %s\n%s", b.one(p).Action, describe(b, p.ID))
+	}
+	if r := b.restore(p.ID); r.Status != "succeeded" {
+		t.Errorf("overwritten: %s\n%s", r.Sentence, b.outcomes(r.ID))
+	}
+	if p = b.preview(set, item.PolicyID); b.one(p).Action != "none" {
+		t.Errorf("overwritten, and seen again: %s\n%s", b.one(p).Action, describe(b, p.ID))
 	}
 }
