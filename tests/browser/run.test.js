@@ -215,10 +215,13 @@ describe('a run', { concurrency: 1 }, () => {
   });
 
   test('that failed as a whole says why, what to do, and is superseded by the next', async () => {
+    // Of both: a token that was got before may still be good.
+    const refused = await own.fault({ kind: 'read', status: 401 });
     const fault = await own.fault({ kind: 'token', status: 401, entraCode: 7000222, shape: 'entra' });
     const failed = await own.run('/inventory-syncs');
     assert.equal(failed.status, 'failed');
     await own.lift(fault);
+    await own.lift(refused);
     const { page, clean } = await open(`/runs/${failed.id}`);
     await badge(page, 'Failed').waitFor();
     const notice = page.locator('main [data-notice=error]');
