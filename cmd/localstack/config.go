@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -16,6 +17,10 @@ import (
 // config is how this stack is to be run, from environment variables.
 type config struct {
 	root string // the project's folder
+
+	// STACK names another stack than the usual one, so that two can be up side by side:
+	// each has its ports, and its state below .local/stacks/<name>.
+	stack string
 
 	port           int // PORT: the origin of console, API and sign-in
 	awsPort        int // AWS_PORT
@@ -51,10 +56,13 @@ const (
 	adminSecret = "test"
 )
 
+var stackNames = regexp.MustCompile(`^[a-z0-9]{1,20}$`)
+
 // loadConfig reads the environment. It returns all faults at once.
 func loadConfig(root string, getenv func(string) string) (config, error) {
 	c := config{
 		root:         root,
+		stack:        getenv("STACK"),
 		graphURL:     strings.TrimRight(getenv("GRAPH_URL"), "/"),
 		authorityURL: strings.TrimRight(getenv("AUTHORITY_URL"), "/"),
 		graphCAFile:  getenv("GRAPH_CA_FILE"),
@@ -65,6 +73,9 @@ func loadConfig(root string, getenv func(string) string) (config, error) {
 		},
 	}
 	var faults []error
+	if c.stack != "" && !stackNames.MatchString(c.stack) {
+		faults = append(faults, fmt.Errorf("STACK=%q is not a name of small letters and digits", c.stack))
+	}
 	used := map[int]string{}
 	port := func(name string, standard int) int {
 		n := standard
@@ -120,16 +131,31 @@ func (c config) ownGraph() bool { return c.graphURL+c.authorityURL+c.graphCAFile
 
 func (c config) origin() string      { return "http://localhost:" + strconv.Itoa(c.port) }
 func (c config) awsEndpoint() string { return "http://" + loopback(c.awsPort) }
+
+// local is a path in the folder that holds the state of the stack.
 func (c config) local(parts ...string) string {
+	return filepath.Join(append([]string{c.root, c.folder()}, parts...)...)
+}
+
+func (c config) folder() string {
+	if c.stack == "" {
+		return ".local"
+	}
+	return filepath.Join(".local", "stacks", c.stack)
+}
+
+// tool is a path in the folder of the tools, which all stacks share.
+func (c config) tool(parts ...string) string {
 	return filepath.Join(append([]string{c.root, ".local"}, parts...)...)
 }
+
 func (c config) stackFile() string           { return c.local("stack.json") }
 func (c config) processFile() string         { return c.local("processes.json") }
 func (c config) log(name string) string      { return c.local("logs", name+".log") }
-func (c config) logShown(name string) string { return filepath.Join(".local", "logs", name+".log") }
+func (c config) logShown(name string) string { return filepath.Join(c.folder(), "logs", name+".log") }
 
-func (c config) ministack() string { return c.local("venv-ministack", "bin", "ministack") }
-func (c config) sam() string       { return c.local("venv-sam", "bin", "sam") }
+func (c config) ministack() string { return c.tool("venv-ministack", "bin", "ministack") }
+func (c config) sam() string       { return c.tool("venv-sam", "bin", "sam") }
 
 func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 

@@ -31,11 +31,34 @@ func TestEveryPortCanBeMoved(t *testing.T) {
 	}
 }
 
+// Two stacks of one folder share their tools and nothing else.
+func TestStacksHaveStateOfTheirOwn(t *testing.T) {
+	root := t.TempDir()
+	usual, err := loadConfig(root, env())
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := loadConfig(root, env("STACK", "e2e"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if usual.stackFile() != root+"/.local/stack.json" || second.stackFile() != root+"/.local/stacks/e2e/stack.json" || second.processFile() == usual.processFile() {
+		t.Errorf("%s and %s", usual.stackFile(), second.stackFile())
+	}
+	if second.log("up") != root+"/"+second.logShown("up") || second.log("up") == usual.log("up") {
+		t.Errorf("%s is shown as %s", second.log("up"), second.logShown("up"))
+	}
+	if usual.sam() != second.sam() || usual.ministack() != second.ministack() {
+		t.Errorf("tools at %s", second.sam())
+	}
+}
+
 func TestBadSettingsAreNamed(t *testing.T) {
 	for name, test := range map[string]struct {
 		env  []string
 		want []string
 	}{
+		"no name":         {[]string{"STACK", "../x"}, []string{`STACK="../x"`}},
 		"no number":       {[]string{"PORT", "http"}, []string{`PORT="http" is not a port number`}},
 		"out of range":    {[]string{"AWS_PORT", "70000"}, []string{`AWS_PORT="70000"`}},
 		"the same twice":  {[]string{"AWS_PORT", "8080"}, []string{"PORT and AWS_PORT are both port 8080"}},
