@@ -16,6 +16,8 @@ before(async () => {
 after(() => browser?.close());
 
 const operator = () => stack.userWith({ contoso: 'operator' });
+// loner has one tenant, also while other tests add members to theirs.
+const loner = () => stack.userWith({ fabrikam: 'owner' });
 const runs = () => `/t/${stack.tenant('contoso').id}/runs`;
 const stored = (page) => page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie]));
 const refuseTokens = async (context) => {
@@ -172,8 +174,8 @@ describe('a session', () => {
 
   test('ends by signing out, and Back shows nothing of it', async () => {
     const { page, clean } = await visit(browser, stack);
-    await signIn(page, stack, operator());
-    await heading(page, 'contoso').waitFor();
+    await signIn(page, stack, loner());
+    await heading(page, 'fabrikam').waitFor();
     await page.locator('[data-account]').click();
     await page.getByRole('menuitem', { name: 'Sign out' }).click();
     await heading(page, 'Signed out').waitFor();
@@ -191,7 +193,7 @@ describe('a second provider', () => {
     // The API takes the tokens of the first one; this test is about the console.
     const first = await visit(browser, stack);
     const asked = first.page.waitForRequest((r) => r.url().endsWith('/v1/me'));
-    await signIn(first.page, stack, operator());
+    await signIn(first.page, stack, loner());
     const accessToken = (await asked).headers().authorization.replace('Bearer ', '');
     await first.clean();
 
@@ -202,7 +204,7 @@ describe('a second provider', () => {
     await page.goto(stack.consoleUrl);
     await page.getByRole('button', { name: 'Sign in' }).click();
     await page.locator('#go').click();
-    await heading(page, 'contoso').waitFor();
+    await heading(page, 'fabrikam').waitFor();
     await page.getByRole('button', { name: `Account: ${email}` }).waitFor();
     assert.equal(issuer.requests.length, 1);
     assert.equal(issuer.requests[0].client_id, 'second-client');

@@ -143,11 +143,17 @@ export async function fillSignIn(page, user) {
   await page.locator('button[type=submit]').click();
 }
 
+// atRest waits until what fades in, or changes with the theme, has come to rest:
+// colors on their way are nobody's.
+const atRest = (page) =>
+  page.waitForFunction(() => document.getAnimations().every((a) => a.playState !== 'running' || a.effect?.getComputedTiming().iterations === Infinity));
+
 // axe looks for violations of WCAG 2.2 AA and of best practice. Fluent's focus
 // helpers alone are left out: they are hidden and take focus for a moment, which is
 // their purpose.
 export async function axe(page, name) {
   if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(axeSource);
+  await atRest(page);
   const { violations, passes } = await page.evaluate(() =>
     window.axe.run({ exclude: [['[data-tabster-dummy]']] }, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }),
   );
@@ -166,8 +172,7 @@ export async function check(page, name) {
   for (const colorScheme of ['light', 'dark']) {
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
     await page.waitForFunction((scheme) => document.documentElement.style.colorScheme === scheme, colorScheme);
-    // Colors on their way are nobody's: what fades in, or changes with the theme, comes to rest first.
-    await page.waitForFunction(() => document.getAnimations().every((a) => a.playState !== 'running' || a.effect?.getComputedTiming().iterations === Infinity));
+    await atRest(page);
     await picture(page, `${name}-${colorScheme}`);
     await axe(page, `${name}, ${colorScheme}`);
   }

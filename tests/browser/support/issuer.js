@@ -51,6 +51,7 @@ export async function startIssuer({ clientId, accessToken, email }) {
     }
     response.writeHead(404, { 'Access-Control-Allow-Origin': '*' }).end();
   });
+  server.unref(); // a test that fails before it closes this one ends all the same
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   issuer.url = `http://127.0.0.1:${server.address().port}`;
   issuer.close = () => new Promise((resolve) => server.close(resolve).closeAllConnections());
