@@ -91,13 +91,8 @@ test: ## Everything below, from nothing
 	@$(MAKE) --no-print-directory test-unit
 	@$(MAKE) --no-print-directory test-simulation
 	@$(MAKE) --no-print-directory test-conformance
-# Two lanes: they wait for processes and clocks more than they compute.
-	@$(MAKE) --no-print-directory -j 2 test-first-lane test-stack-e2e
-
-.PHONY: test-first-lane
-test-first-lane:
-	@$(MAKE) --no-print-directory -j 1 test-crash
-	@$(MAKE) --no-print-directory -j 1 test-stack-console
+# Side by side: they wait for processes and clocks more than they compute.
+	@$(MAKE) --no-print-directory -j 3 test-crash test-stack-console test-stack-e2e
 
 # The adapters of AWS, tested on the real API: the local stack's and Amazon's own.
 ADAPTERS := ./shared/dynamostore/... ./shared/sqsqueue ./shared/s3archive ./shared/secretstore ./shared/kmsvault ./shared/eventscheduler

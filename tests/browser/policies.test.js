@@ -229,8 +229,10 @@ test('whoever may only look sees why commands are disabled', async () => {
   assert.equal(await page.getByRole('button', { name: 'Sync inventory' }).getAttribute('aria-disabled'), 'true');
   await check(page, 'policies-viewer');
   await page.getByRole('link', { name: EXACT_POLICY }).click();
-  await page.getByRole('button', { name: 'Capture' }).waitFor();
-  assert.equal(await page.getByRole('button', { name: 'Capture' }).getAttribute('aria-disabled'), 'true');
+  const capture = page.getByRole('button', { name: 'Capture', exact: true });
+  await heading(page, EXACT_POLICY).waitFor();
+  await capture.waitFor();
+  assert.equal(await capture.getAttribute('aria-disabled'), 'true');
   assert.equal(await page.getByRole('button', { name: 'Restore a version…' }).getAttribute('aria-disabled'), 'true');
   await clean();
 });

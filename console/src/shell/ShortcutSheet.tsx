@@ -23,7 +23,7 @@ export function ShortcutSheet({ onClose }: { onClose: () => void }) {
       <DialogSurface>
         <DialogBody>
           <DialogTitle>{t.title}</DialogTitle>
-          <DialogContent>
+          <DialogContent tabIndex={0}>
             {shortcuts ? null : <p className={s.off}>{t.off}</p>}
             <div className={s.sheet}>
               {groups.map(([group, items]) => (

@@ -13,7 +13,7 @@ export interface Column<R> {
   /** A track of a CSS grid: "2fr", "120px", "minmax(160px, 2fr)". */
   width?: string;
   align?: 'end';
-  /** Lets text wrap; otherwise it is one line with an ellipsis. */
+  /** Wraps to two lines; otherwise it is one line with an ellipsis. */
   wraps?: boolean;
   /** Wraps to any number of lines: for commands, and for what must be read whole. */
   whole?: boolean;

@@ -188,9 +188,9 @@ function Settings({ diff, name, q, setQ, full, setFull, same }: SettingsProps) {
   const rows = [...changed, ...same].filter((row) => !wanted || [row.label, row.before?.text, row.after?.text].some((text) => text?.toLocaleLowerCase().includes(wanted)));
   const columns: Column<ChangeRow>[] = [
     { key: 'kind', header: t.kind, width: '130px', cell: (row) => <StatusText status={icons[row.kind] ?? 'update'} words={t.kinds[row.kind] ?? row.kind} /> },
-    { key: 'setting', header: t.setting, width: 'minmax(0, 1fr)', wraps: true, cell: (row) => <bdi>{row.label}</bdi> },
-    { key: 'before', header: t.version(diff.from.number), width: 'minmax(0, 1fr)', wraps: true, cell: (row) => <Cell row={row} side="before" /> },
-    { key: 'after', header: t.version(diff.to.number), width: 'minmax(0, 1fr)', wraps: true, cell: (row) => <Cell row={row} side="after" /> },
+    { key: 'setting', header: t.setting, width: 'minmax(0, 1fr)', whole: true, cell: (row) => <bdi>{row.label}</bdi> },
+    { key: 'before', header: t.version(diff.from.number), width: 'minmax(0, 1fr)', whole: true, cell: (row) => <Cell row={row} side="before" /> },
+    { key: 'after', header: t.version(diff.to.number), width: 'minmax(0, 1fr)', whole: true, cell: (row) => <Cell row={row} side="after" /> },
   ];
   const copied = changed.map((row) => `${row.label}: ${row.secret ? t.secret : `${row.before?.text ?? '–'} → ${row.after?.text ?? '–'}`}`).join('\n');
   return (

@@ -19,8 +19,8 @@ export function SettingsTab({ content, q, setQ }: { content: unknown; q: string 
   if (all.length === 0) return <p>{t.noSettings}</p>;
   const shown = found.slice(0, limit);
   const columns = [
-    { key: 'setting', header: t.setting, width: 'minmax(0, 1fr)', wraps: true, cell: (row: Setting & { id: number }) => <bdi>{row.label}</bdi> },
-    { key: 'value', header: t.value, width: 'minmax(0, 1fr)', wraps: true, cell: (row: Setting & { id: number }) => <LongText text={row.value || common.nothing} title={row.title} /> },
+    { key: 'setting', header: t.setting, width: 'minmax(0, 1fr)', whole: true, cell: (row: Setting & { id: number }) => <bdi>{row.label}</bdi> },
+    { key: 'value', header: t.value, width: 'minmax(0, 1fr)', whole: true, cell: (row: Setting & { id: number }) => <LongText text={row.value || common.nothing} title={row.title} /> },
   ];
   return (
     <>

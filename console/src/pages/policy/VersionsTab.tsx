@@ -53,7 +53,7 @@ export function VersionsTab({ tenant, policy, role, versions, shown, page, go }:
       key: 'actions',
       header: t.columns.actions,
       width: 'minmax(0, 4fr)',
-      wraps: true,
+      whole: true,
       cell: (v) => (
         <span className={s.tools}>
           {v.number > 1 ? (

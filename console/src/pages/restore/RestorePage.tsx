@@ -177,7 +177,7 @@ function OfSet({ tenant, set: id }: { tenant: string; set: string }) {
       cell: (p) => <StatusText status={p.state} words={p.words} />,
     },
     {
-      key: 'why', header: t.columns.why, width: 'minmax(0, 1.6fr)', wraps: true,
+      key: 'why', header: t.columns.why, width: 'minmax(0, 1.6fr)', whole: true,
       cell: (p) => (p.why ? <span className={s.why} title={p.why}><Sentence text={p.why} names={[p.item.name]} /></span> : null),
     },
     { key: 'version', header: t.columns.version, width: '90px', cell: ({ item }) => (item.version ? t.versionName(item.version) : common.nothing) },
@@ -307,7 +307,7 @@ function OfPolicy({ tenant, policy: id }: { tenant: string; policy: string }) {
     { key: 'at', header: t.columns.at, width: '140px', cell: (v) => <Time at={v.capturedAt} /> },
     { key: 'by', header: t.columns.by, width: 'minmax(0, 1fr)', cell: (v) => <Name>{v.capturedBy}</Name> },
     {
-      key: 'state', header: t.columns.state, width: 'minmax(0, 2fr)', wraps: true,
+      key: 'state', header: t.columns.state, width: 'minmax(0, 2fr)', whole: true,
       cell: (v) =>
         !v.complete ? (
           <>

@@ -180,7 +180,9 @@ function Related({ run }: { run: Run }) {
     <>
       {run.supersededBy && !related.some((r) => r.id === run.supersededBy && LATER.includes(r.kind)) ? (
         <Notice kind="success">
-          {t.supersededBy} <RunLink run={{ tenantId: run.tenantId, id: run.supersededBy }} />
+          <p className="inText">
+            {t.supersededBy} <RunLink run={{ tenantId: run.tenantId, id: run.supersededBy }} />
+          </p>
         </Notice>
       ) : null}
       {related.length > 0 ? (

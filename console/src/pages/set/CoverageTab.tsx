@@ -60,7 +60,7 @@ export function CoverageTab({ tenant, set, role, onStarted }: { tenant: string; 
       key: 'level',
       header: t.coverage.level,
       width: 'minmax(0, 5fr)',
-      wraps: true,
+      whole: true,
       cell: (type) => (
         <>
           {policies.levels[type.restorability.level] ?? type.restorability.level}

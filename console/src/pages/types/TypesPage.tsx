@@ -94,7 +94,7 @@ export function TypesPage() {
       key: 'note',
       header: t.columns.note,
       width: 'minmax(0, 4fr)',
-      wraps: true,
+      whole: true,
       cell: (type) => type.restorability.reason || (type.secrets.some((secret) => !secret.restorable) ? t.secretNote : common.nothing),
     },
   ];
