@@ -21,9 +21,18 @@ export interface Config {
 }
 
 let loaded: Config | null = null;
+let asked: Promise<Config> | null = null;
 
-/** Reads the settings. Throws when they cannot be had. */
-export async function loadConfig(): Promise<Config> {
+/** Reads the settings, once. Throws when they cannot be had; then the next call asks again. */
+export function loadConfig(): Promise<Config> {
+  asked ??= read().catch((err: unknown) => {
+    asked = null;
+    throw err;
+  });
+  return asked;
+}
+
+async function read(): Promise<Config> {
   const answer = await fetch('/config.json', { cache: 'no-cache' });
   if (!answer.ok) throw new Error(`config.json: ${answer.status}`);
   loaded = (await answer.json()) as Config;

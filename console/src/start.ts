@@ -2,6 +2,7 @@
 // to the provider for who asks for another one. The console itself loads behind it,
 // and is there when the provider sends the person back.
 import { noteFailure } from './auth/failed';
+import { loadConfig } from './config';
 import { currentChoices, onChoice } from './shell/choices';
 import { common } from './texts/en/common';
 import { signin as t } from './texts/en/signin';
@@ -65,6 +66,7 @@ function showSignIn(returnTo: string | null): void {
 }
 
 async function begin(): Promise<void> {
+  void loadConfig().catch(() => undefined); // whoever needs it asks again
   if (pathname === '/' || pathname === '/signin') {
     showSignIn(new URLSearchParams(search).get('returnTo'));
     return;

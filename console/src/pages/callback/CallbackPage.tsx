@@ -17,6 +17,7 @@ export function CallbackPage() {
   const [over, setOver] = useState(false);
   useEffect(() => {
     if (!finishing) {
+      void import('../overview/OverviewPage'); // where most go on, while the provider is asked
       const address = location.href;
       finishing = finish(address);
       router.history.replace(CALLBACK);
