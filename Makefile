@@ -185,6 +185,10 @@ bench: tools-run tools-conformance console $(LOCALSTACK) ## Measure and write do
 	@if [ ! -s $(LOCAL)/stack.json ]; then trap '$(LOCALSTACK) down' EXIT; $(TEST_PORTS) $(LOCALSTACK) up -detach; fi; \
 	  $(GO) run ./tests/bench -write docs/benchmarks.md
 
+.PHONY: bench-console
+bench-console: tools-browser ## How soon the console can be used on a slow network and processor, against the running local stack
+	@cd tests/browser && node measure.js
+
 .PHONY: mutants
 mutants: tools-conformance ## Break the code on purpose, one place at a time; the tests must notice
 	@$(GO) run ./tests/mutants $(MUTANTFLAGS)

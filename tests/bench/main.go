@@ -87,6 +87,9 @@ func measure(ctx context.Context, o options, out io.Writer) error {
 			return fmt.Errorf("%s: %w", step.what, err)
 		}
 	}
+	if former, err := os.ReadFile(o.write); err == nil {
+		r.Console = consoleOf(string(former))
+	}
 	text := render(r)
 	if o.write == "" {
 		_, err = io.WriteString(out, text)

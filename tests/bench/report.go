@@ -35,6 +35,7 @@ type report struct {
 	Functions []function
 	Starts    []latency
 	Load      loadResult
+	Console   string // the section as it stands in the former report
 	Timings   timings
 }
 
@@ -123,6 +124,18 @@ func verdict(met bool) string {
 	return "**missed**"
 }
 
+// consoleOf is the section of a former report that tests/browser/measure.js prints: it
+// is kept until that measures anew.
+func consoleOf(former string) string {
+	const heading = "## Console\n"
+	_, rest, found := strings.Cut(former, "\n"+heading)
+	if !found {
+		return ""
+	}
+	section, _, _ := strings.Cut(rest, "\n## ")
+	return heading + strings.TrimRight(section, "\n") + "\n"
+}
+
 // render writes the report as Markdown.
 func render(r report) string {
 	var b strings.Builder
@@ -190,6 +203,9 @@ func render(r report) string {
 	}
 
 	renderLoad(p, r.Load)
+	if r.Console != "" {
+		p("\n%s", r.Console)
+	}
 
 	p("\n## Functions\n\nBinary and zip for linux/arm64 with the flags of the deployment. Exec to the first poll of the Lambda Runtime API: %d starts one after the other on this machine (%s/%s), "+
 		"the environment complete and no network behind it. Memory is what the process holds at its first poll (VmRSS, the most of all starts).\n\n"+

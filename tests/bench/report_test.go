@@ -26,6 +26,18 @@ func TestPercentile(t *testing.T) {
 	}
 }
 
+// What is measured in a browser, by a command of its own, outlasts a new report.
+func TestReportKeepsTheConsole(t *testing.T) {
+	const section = "## Console\n\nSlow.\n\n| a |\n|---|\n| 1 % |\n"
+	first := render(report{Console: section})
+	if consoleOf(first) != section || render(report{Console: consoleOf(first)}) != first {
+		t.Errorf("kept %q of\n%s", consoleOf(first), first)
+	}
+	if consoleOf(render(report{})) != "" {
+		t.Error("a report without one has one")
+	}
+}
+
 // A missed aim is said plainly, and what was not measured is not made up.
 func TestReportSaysWhatIsMissed(t *testing.T) {
 	r := report{

@@ -17,7 +17,7 @@ before(async () => {
   stack = readStack();
   browser = await launch();
   const { page, clean } = await visit(browser, stack);
-  own = await restorable(stack, await tokenOf(page, stack, admin()), `Northwind ${Date.now() % 100_000}`);
+  own = await restorable(stack, await tokenOf(page, stack, admin()), 'Northwind Traders');
   await clean();
   await own.damage();
   const viewer = stack.userWith({ contoso: 'viewer' });
@@ -75,6 +75,13 @@ const go = (page, path) =>
     history.pushState({}, '', to);
     dispatchEvent(new PopStateEvent('popstate'));
   }, path);
+// turn opens another page by way of one without content, so that nothing of the page
+// before is taken for what is waited for.
+const turn = async (page, path) => {
+  await go(page, '/nowhere');
+  await heading(page, 'Page not found').waitFor();
+  await go(page, path);
+};
 const shown = async (page, name, content) => {
   await page.locator('main h1').first().waitFor();
   await page.locator(content).first().waitFor().catch(async (err) => {
@@ -101,7 +108,7 @@ describe('every page', { concurrency: 1 }, () => {
     const { page, clean } = await visit(browser, stack);
     await signIn(page, stack, admin(), own.path);
     for (const [name, path, content] of pages) {
-      await go(page, path);
+      await turn(page, path);
       await shown(page, name, content);
       await check(page, `page-${name}`);
       await page.setViewportSize({ width: 320, height: 640 });
@@ -153,7 +160,7 @@ describe('every page', { concurrency: 1 }, () => {
     const inert = [];
     for (const [name, path, content] of pages) {
       if (name === 'set-new') continue; // a form; what it would do is tried below
-      await go(page, path);
+      await turn(page, path);
       await shown(page, name, content);
       inert.push(
         ...(await page.evaluate(() =>
@@ -176,7 +183,7 @@ describe('every page', { concurrency: 1 }, () => {
     await page.locator('main h1').waitFor();
     for (const [name, path] of pages) {
       if (!path.startsWith('/t/')) continue;
-      await go(page, path);
+      await turn(page, path);
       await page.getByText('You have no access to this tenant, or it does not exist. Ask an owner.').waitFor().catch(() => assert.fail(`${name} is shown to a stranger`));
       assert.ok(!(await page.locator('body').innerText()).includes(own.name), `${name} names the tenant`);
     }
