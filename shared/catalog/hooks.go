@@ -355,11 +355,7 @@ func (t Type) AsEncrypted(want, got []byte, digest func(plain string) (string, e
 	if t.SecretReads == nil {
 		return want, nil
 	}
-	wanted, err := Decode(want)
-	if err != nil {
-		return nil, err
-	}
-	is, err := Decode(got)
+	wanted, is, err := decodeBoth(want, got)
 	if err != nil {
 		return nil, err
 	}

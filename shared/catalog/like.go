@@ -19,11 +19,7 @@ func (t Type) Same(want, got []byte) (bool, error) {
 // of secrets that one of the two has none of. Where want says nothing the service
 // may say something that means nothing: it fills in what a write left out.
 func (t Type) Unlike(want, got []byte) ([]string, error) {
-	wanted, err := Decode(want)
-	if err != nil {
-		return nil, err
-	}
-	is, err := Decode(got)
+	wanted, is, err := decodeBoth(want, got)
 	if err != nil {
 		return nil, err
 	}
@@ -53,6 +49,14 @@ func (t Type) Unlike(want, got []byte) ([]string, error) {
 		}
 	}
 	return unlike(w, g, ""), nil
+}
+
+func decodeBoth(want, got []byte) (wanted, is Document, err error) {
+	if wanted, err = Decode(want); err != nil {
+		return nil, nil, err
+	}
+	is, err = Decode(got)
+	return wanted, is, err
 }
 
 // bag is a list whose order means nothing.

@@ -9,12 +9,12 @@ import { common, runs as t } from '../../texts';
 import { FilterBar, FilterChoice, FilterMenu } from '../../ui/FilterBar';
 import { Loaded, NeverUsed, NothingMatches, Page } from '../../ui/Page';
 import { Pager } from '../../ui/Pager';
+import { RunTable } from '../../ui/RunTable';
 import { SavedFilters } from '../../ui/SavedFilters';
 import { isTerminal } from '../../ui/status';
 import { TimeFilter } from '../../ui/TimeFilter';
 import { useFilters } from '../../ui/useFilters';
 import { useHeld } from '../../ui/useHeld';
-import { RunTable } from './RunTable';
 import { operationOptions, statusOptions } from './RunsPage';
 import type { RunList } from '../../api/types';
 

@@ -13,13 +13,13 @@ import { common, runs as t } from '../../texts';
 import { FilterBar, FilterChoice, FilterMenu } from '../../ui/FilterBar';
 import { Loaded, NeverUsed, NothingMatches, Page } from '../../ui/Page';
 import { Pager } from '../../ui/Pager';
+import { RunTable } from '../../ui/RunTable';
 import { RunStartButton } from '../../ui/RunStartButton';
 import { SavedFilters } from '../../ui/SavedFilters';
 import { isTerminal } from '../../ui/status';
 import { TimeFilter } from '../../ui/TimeFilter';
 import { useFilters } from '../../ui/useFilters';
 import { useHeld } from '../../ui/useHeld';
-import { RunTable } from './RunTable';
 import type { components } from '../../api/schema';
 import s from './runs.module.css';
 

@@ -26,7 +26,7 @@ import { Tabs } from '../../ui/Tabs';
 import { Time } from '../../ui/text';
 import { useFilters } from '../../ui/useFilters';
 import { platformWords } from '../policies/platforms';
-import { RunTable } from '../runs/RunTable';
+import { RunTable } from '../../ui/RunTable';
 import { setIcons } from '../sets/icons';
 import { CompareTab } from './CompareTab';
 import { CoverageTab, lacks, useCoverage } from './CoverageTab';

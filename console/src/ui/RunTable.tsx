@@ -1,11 +1,11 @@
-// A list of runs, as the pages Runs and My runs show it.
-import { Link, RunTitle, runTitle, Sentence } from '../../ui/links';
-import type { Run } from '../../api/types';
-import { common, runs as t } from '../../texts';
-import { DataTable, type Column } from '../../ui/DataTable';
-import { isTerminal, shownStatus, StatusText } from '../../ui/status';
-import { Duration, Name, Time } from '../../ui/text';
-import s from './runs.module.css';
+// A list of runs, as pages show it.
+import { Link, RunTitle, runTitle, Sentence } from './links';
+import type { Run } from '../api/types';
+import { common, runs as t } from '../texts';
+import { DataTable, type Column } from './DataTable';
+import { isTerminal, shownStatus, StatusText } from './status';
+import { Duration, Name, Time } from './text';
+import s from './ui.module.css';
 
 const columns: Record<string, Column<Run>> = {
   run: {
