@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"tenantatlas/shared/backupset"
+	"tenantatlas/shared/catalog"
 	"tenantatlas/shared/reason"
 	"tenantatlas/shared/run"
 	"tenantatlas/shared/start"
@@ -160,6 +161,11 @@ func setFacts(b run.BackupSet) reason.SetFacts {
 		f.Counted, f.Policies, f.Captured, f.Incomplete, f.Missing, f.Pending = true, t.Policies, t.Captured, t.Incomplete, t.Missing, t.Pending
 		if !f.Filling {
 			f.Missing, f.Pending = f.Missing+f.Pending, 0
+		}
+		for id, tally := range t.Types {
+			if known, ok := catalog.ByID(id); ok && known.Restorability.Level != catalog.Full {
+				f.Kept += tally.Captured
+			}
 		}
 	}
 	return f

@@ -204,7 +204,7 @@ func TestOverview(t *testing.T) {
 	if c := v.Coverage; c == nil || c.Policies != 29 || c.Covered != 28 || c.Percent != 96 || c.Never != 1 || c.Vanished != 1 || !c.OldestAt.Equal(epoch.Add(-48*time.Hour)) {
 		t.Errorf("coverage %+v", c)
 	}
-	if v.Backup == nil || v.Backup.Captured != 8 || v.Backup.Sentence != "8 of 10 policies can be restored whole. 2 policies are missing." || v.Stale {
+	if v.Backup == nil || v.Backup.Captured != 8 || v.Backup.Sentence != "8 of 10 policies were captured whole. 2 policies are missing." || v.Stale {
 		t.Errorf("backup %+v", v.Backup)
 	}
 	// What is missing in the backup is told once: by the run that made it.

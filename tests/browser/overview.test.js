@@ -54,7 +54,7 @@ describe('one tenant', () => {
 
     await page.getByRole('button', { name: 'Back up now' }).click();
     await page.getByRole('heading', { name: 'Active now (1)' }).waitFor();
-    await page.getByText(/^Backed up .*can be restored whole\./).waitFor({ timeout: RUN_ENDS });
+    await page.getByText(/^Backed up .*captured whole\./).waitFor({ timeout: RUN_ENDS });
     await page.locator('dl', { hasText: 'Coverage' }).getByText('100%').waitFor();
     const last = page.getByRole('table', { name: 'Last result of each operation' });
     await last.getByRole('row', { name: /Backup set.*Succeeded/ }).waitFor();

@@ -74,7 +74,7 @@ describe('backup sets', () => {
     await picture(page, 'set-progress-light');
     await badge(page, 'Complete').waitFor({ timeout: RUN_ENDS });
     assert.equal(keys.size, 1, 'a double click makes one set');
-    await page.getByText('All 20 policies can be restored whole.').waitFor();
+    await page.getByText(/^All 20 policies were captured whole\. \d policies are kept and compared, not written back\./).waitFor();
     await row(page, MARKUP).getByText('Version 1').waitFor();
     await check(page, 'set');
     await clean();
