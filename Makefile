@@ -90,9 +90,13 @@ test: ## Everything below, from nothing
 	@$(MAKE) --no-print-directory validate
 	@$(MAKE) --no-print-directory test-unit
 	@$(MAKE) --no-print-directory test-simulation
-	@$(MAKE) --no-print-directory test-conformance
 # Side by side: they wait for processes and clocks more than they compute.
-	@$(MAKE) --no-print-directory -j 3 test-crash test-stack-console test-stack-e2e
+	@$(MAKE) --no-print-directory -j 3 test-storage test-stack-console test-stack-e2e
+
+.PHONY: test-storage
+test-storage:
+	@$(MAKE) --no-print-directory -j 1 test-conformance
+	@$(MAKE) --no-print-directory -j 1 test-crash
 
 # The adapters of AWS, tested on the real API: the local stack's and Amazon's own.
 ADAPTERS := ./shared/dynamostore/... ./shared/sqsqueue ./shared/s3archive ./shared/secretstore ./shared/kmsvault ./shared/eventscheduler
@@ -102,15 +106,12 @@ ON_STACK := tenantatlas/tests/\(e2e\|samlocal\)
 CRASH := tenantatlas/tests/crash
 # What computes much and shares nothing between goroutines that other tests do not
 # share too: without the race detector.
-PLAIN := tenantatlas/\(shared/catalog\|tests/\(fidelity\|restore\|graphsim/schema\)\)$$
-
-# Comes first, so that the others run beside it.
-SLOWEST := ./tests/bench
+PLAIN := tenantatlas/\(shared/catalog\|tests/\(bench\|fidelity\|restore\|graphsim/schema\)\)$$
 
 .PHONY: test-unit
 test-unit: tools-conformance console ## All tests that need no local stack, nearly all with the race detector
 	CGO_ENABLED=0 $(GO) test -timeout 15m $$($(GO) list ./... | grep -e '$(PLAIN)')
-	$(GOTEST) $(SLOWEST) $$($(GO) list ./... | grep -v -e '$(ON_STACK)' -e '$(CRASH)' -e '$(PLAIN)' -e '$(notdir $(SLOWEST))$$' -e 'shared/\(dynamostore\|sqsqueue\|s3archive\|secretstore\|kmsvault\|eventscheduler\)')
+	$(GOTEST) $$($(GO) list ./... | grep -v -e '$(ON_STACK)' -e '$(CRASH)' -e '$(PLAIN)' -e 'shared/\(dynamostore\|sqsqueue\|s3archive\|secretstore\|kmsvault\|eventscheduler\)')
 
 SEEDS ?= 10000
 # The first seed is fixed, so that the same tree gives the same result.
