@@ -19,7 +19,7 @@ func TestBackupSetOfATenant(t *testing.T) {
 	x.done(t, x.start(t, capture))
 	body := object{"name": "Before 24H2", "note": "ticket 12", "selection": object{"types": threeTypes[1:]}}
 	resume := paused(t, backup)
-	run, made := storm(t, starting{x.path("/backup-sets"), body, operator})
+	run, made := storm(t, starting{x.path("/backup-sets"), body, operator}, 100)
 	if sets := list[setView](t, viewer, x.path("/backup-sets")); made != 1 || len(sets) != 1 || sets[0].State != "filling" || sets[0].ID != run.Target.ID {
 		t.Fatalf("%d runs, sets %+v", made, sets)
 	}

@@ -234,7 +234,7 @@ func TestOnePlanIsAppliedOnce(t *testing.T) {
 	p, another := x.planned(t), x.planned(t)
 	what := starting{x.path("/restores"), x.applying(p), restorer}
 	resume := paused(t, execute)
-	r, made := storm(t, what)
+	r, made := storm(t, what, 100)
 	if made != 1 {
 		t.Errorf("%d runs were made", made)
 	}

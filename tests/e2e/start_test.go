@@ -54,11 +54,10 @@ func TestAPIMakesNoGraphCall(t *testing.T) {
 	}
 }
 
-// storm starts the same thing a hundred times at once and returns the run and
-// how many answers said that they made it.
-func storm(t *testing.T, s starting) (runView, int) {
+// storm starts the same thing many times at once and returns the run and how many
+// answers said that they made it.
+func storm(t *testing.T, s starting, clicks int) (runView, int) {
 	t.Helper()
-	const clicks = 100
 	bearer := token(t, s.by)
 	answers := make([]answer, clicks)
 	errs := make([]error, clicks)
@@ -97,18 +96,23 @@ func runPath(r runView) string { return "/v1/tenants/" + r.TenantID + "/runs/" +
 // A double click starts one run, however many clicks there are at once: while it
 // is queued, while it is at work, and anew once it has ended.
 func TestDoubleClickStartsOneRun(t *testing.T) {
-	for _, o := range repeated {
+	for i, o := range repeated {
 		t.Run(o.name, func(t *testing.T) {
 			x := stocked(t)
 			what := x.starting(t, o)
+			// All start by the same code: the others are tried with what they ask for.
+			clicks := 100
+			if i > 0 {
+				clicks = 25
+			}
 			known := len(list[runView](t, viewer, x.path("/runs?operation="+o.name)))
 
 			resume := paused(t, o)
-			queued, made := storm(t, what)
+			queued, made := storm(t, what, clicks)
 			if made != 1 {
-				t.Fatalf("%d of 100 answers made a run, want 1", made)
+				t.Fatalf("%d of %d answers made a run, want 1", made, clicks)
 			}
-			again, made := storm(t, what)
+			again, made := storm(t, what, clicks)
 			if made != 0 || again.ID != queued.ID {
 				t.Fatalf("a second storm made %d runs and answered %s, want %s", made, again.ID, queued.ID)
 			}
@@ -118,7 +122,7 @@ func TestDoubleClickStartsOneRun(t *testing.T) {
 			x.fault(t, object{"kind": "token", "action": "delay", "delayMs": 6000, "count": 1})
 			resume()
 			x.atWork(t, queued)
-			running, made := storm(t, what)
+			running, made := storm(t, what, clicks)
 			if made != 0 || running.ID != queued.ID {
 				t.Errorf("a storm on a running run made %d runs and answered %s, want %s", made, running.ID, queued.ID)
 			}
@@ -127,7 +131,7 @@ func TestDoubleClickStartsOneRun(t *testing.T) {
 			}
 			x.done(t, queued)
 
-			next, made := storm(t, what)
+			next, made := storm(t, what, clicks)
 			if next.ID == queued.ID || made < 1 {
 				t.Errorf("after the end %d runs were made and %s answered, want a new one", made, next.ID)
 			}
