@@ -13,7 +13,7 @@ const { pathname, search } = location;
 const wantsDark = matchMedia('(prefers-color-scheme: dark)');
 
 // The console takes the place of what is shown.
-const console_ = async () => {
+const loadConsole = async () => {
   root.className = '';
   await import('./main');
 };
@@ -52,7 +52,7 @@ function showSignIn(returnTo: string | null): void {
       .catch((err: unknown) => {
         noteFailure(err);
         wantsDark.removeEventListener('change', look);
-        return console_();
+        return loadConsole();
       });
   });
   page.append(element('h1', common.product), element('p', common.claim, 'claim'), button, note);
@@ -77,7 +77,7 @@ async function begin(): Promise<void> {
     // What goes wrong here, the console meets again and says it.
     if (await leaveUnasked(pathname + search).catch(() => false)) return;
   }
-  await console_();
+  await loadConsole();
 }
 
 void begin();

@@ -186,6 +186,9 @@ export const heading = (page, name) => page.getByRole('heading', { level: 1, nam
 // announced waits until a text was said to those who listen.
 export const announced = (page, text) => page.locator('[data-announce]').filter({ hasText: text }).first().waitFor({ state: 'attached' });
 
-// fits says whether nothing is wider than the window.
+// fits says whether nothing is wider than the window, once the page has taken its
+// width: what measures itself does so a moment later.
 export const fits = (page) =>
-  page.evaluate(() => document.documentElement.scrollWidth <= innerWidth && (document.querySelector('main')?.scrollWidth ?? 0) <= innerWidth);
+  page
+    .waitForFunction(() => document.documentElement.scrollWidth <= innerWidth && (document.querySelector('main')?.scrollWidth ?? 0) <= innerWidth, null, { timeout: 3000 })
+    .then(() => true, () => false);
