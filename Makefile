@@ -218,7 +218,9 @@ validate: tools-sam ## sam validate --lint and cfn-lint on template.yaml
 
 .PHONY: tools
 tools: ## Install everything that the targets need, below .local
-	@tools/install.sh ministack sam go dynamodb-local browser console
+# The console's packages come beside the others: both wait for the network.
+	@tools/install.sh console & console=$$!; \
+	  tools/install.sh ministack sam go dynamodb-local browser; wait $$console
 
 .PHONY: tools-run tools-sam tools-go tools-conformance tools-browser tools-console
 tools-run:
