@@ -117,8 +117,8 @@ type Subject struct {
 	PolicyID string
 	Version  run.Version
 	Captured []byte // payload of the version
-	// Held is the content hash of the version as the service would hold it now, if that
-	// may be another one than the version's: see catalog.Type.AsEncrypted.
+	// Held is the content hash of the version as the service would hold it now, where
+	// that is not the version's: see catalog.Type.AsEncrypted.
 	Held string
 	// Live is a capture of the matched object as it is now, nil when there is none;
 	// its GraphID, and its content hash.
@@ -231,24 +231,22 @@ func Make(s Subject) (Document, error) {
 // that come with policy sets.
 func OwnFingerprint(t catalog.Type, payload []byte) (string, error) {
 	own, err := catalog.OwnAssignments(payload)
-	if err != nil {
-		return "", err
-	}
-	hash, err := t.ContentHash(own)
-	if err != nil {
-		return "", fmt.Errorf("normal form of %s: %w", t.ID, err)
-	}
-	return hash, nil
+	return hashed(t, own, err)
 }
 
 // Settled is the content hash of a payload document without what other writes to the
 // tenant bring about; see catalog.Type.Settled.
 func Settled(t catalog.Type, payload []byte) (string, error) {
 	settled, err := t.Settled(payload)
+	return hashed(t, settled, err)
+}
+
+// hashed is the content hash of a payload document that was made without err.
+func hashed(t catalog.Type, payload []byte, err error) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	hash, err := t.ContentHash(settled)
+	hash, err := t.ContentHash(payload)
 	if err != nil {
 		return "", fmt.Errorf("normal form of %s: %w", t.ID, err)
 	}
